@@ -1,0 +1,1 @@
+"""Backbones: any Hugging Face model or a small Transformer of our own, read as units."""

@@ -1,0 +1,263 @@
+"""Any Hugging Face encoder or decoder, from the hub or a local folder, as a Backbone. Safetensors only, no code.
+
+An encoder-decoder is read by its encoder. sentence-transformers' own files are honoured; without them an encoder is
+pooled by the mean and a decoder, which is known by what its first token can see, by its last token.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from quickstudy.backbones.encoder import Encoder, Precision
+from quickstudy.backbones.loaded import Loaded, fingerprint
+from quickstudy.backbones.scope import HEAD, Scope
+from quickstudy.backbones.sentence import Manner, manner
+from quickstudy.backbones.survey import probe
+from quickstudy.core.types import PADDING, QuickstudyError
+
+LONGEST = 2048
+"""Tokens a row where neither the tokenizer nor sentence-transformers' files set a lower limit."""
+UNKNOWN_LIMIT = 512
+HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_FILES = ["*.json", "*.txt", "*.model", "README.md", "model.safetensors", "model-*.safetensors"]
+_FAULTS = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, IndexError)
+
+
+class Body(nn.Module):
+    """A Hugging Face model as `(tokens (B, S), role (B, S)) -> hidden (B, S, D)`."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, tokens: Tensor, role: Tensor) -> Tensor:
+        return self.model(input_ids=tokens, attention_mask=(role != PADDING).long()).last_hidden_state
+
+
+def from_hub(
+    name: str, *, scope: Scope = HEAD, precision: Precision = "auto", device: torch.device
+) -> Loaded:
+    """The model of a hub id, from the local cache where it is there and else downloaded."""
+    return from_folder(_fetched(name), name, scope=scope, precision=precision, device=device)
+
+
+def from_folder(
+    folder: Path, name: str, *, scope: Scope = HEAD, precision: Precision = "auto", device: torch.device
+) -> Loaded:
+    """The model in a folder as `save_pretrained` or sentence-transformers writes it."""
+    how = manner(folder)
+    inside = folder / how.inside
+    if not (inside / "config.json").is_file():
+        raise QuickstudyError(f"{name}: no config.json in {inside}; name a folder that holds a model")
+    if not any(inside.glob("*.safetensors")):
+        raise QuickstudyError(
+            f"{name}: no weights in the safetensors format in {inside}; convert the model with "
+            "save_pretrained (other formats can run code when they are opened)"
+        )
+    try:
+        with quiet():
+            model, tokenizer = _opened(inside)
+            body = Body(model)
+            layers = find_layers(body)
+            causal = is_causal(body)
+    except _FAULTS as error:
+        raise QuickstudyError(
+            f"{name}: cannot be opened as an encoder or decoder of text: {_line(error)}"
+        ) from error
+    backbone = Encoder(
+        body.to(device),
+        layers,
+        _width(model),
+        how.pooling or ("last" if causal else "mean"),
+        how.normalise,
+        scope,
+        precision,
+    )
+    filler = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
+    return Loaded(
+        name=name,
+        backbone=backbone,
+        tokenizer=tokenizer.backend_tokenizer,
+        limit=_limit(how, model, tokenizer),
+        prompt=_e5_prompt(name) if how.prompt is None else how.prompt,
+        filler=filler,
+        fingerprint=fingerprint(body),
+        languages=_languages(folder),
+    )
+
+
+def find_layers(body: nn.Module) -> str:
+    """The dotted path of the stack of layers: the list of modules of one class that holds the most weights."""
+    found: dict[str, int] = {}
+    for path, module in body.named_modules():
+        inside = any(path.startswith(outer + ".") for outer in found)
+        alike = isinstance(module, nn.ModuleList) and len({type(layer) for layer in module}) == 1
+        if alike and not inside:
+            found[path] = sum(weight.numel() for weight in module.parameters())
+    if not found:
+        raise ValueError("it has no list of layers")
+    return max(found, key=lambda path: found[path])
+
+
+def is_causal(body: nn.Module) -> bool:
+    """Whether the first token sees nothing of what follows."""
+    device = next(body.parameters()).device
+    body.eval()
+    with torch.no_grad():
+        one, other = (body(*probe(device, 3, 4, last))[0, 0] for last in (5, 6))
+    return torch.equal(one, other)
+
+
+def _opened(folder: Path) -> tuple[Any, Any]:
+    """(model, tokenizer), the model reduced to what reads."""
+    from transformers import AutoModel, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    if not tokenizer.is_fast:
+        raise ValueError("its tokenizer has no fast version (tokenizer.json)")
+    model, told = AutoModel.from_pretrained(
+        folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+    )
+    if isinstance(getattr(model, "pooler", None), nn.Module):
+        model.pooler = None  # never read, and often not trained
+    missing = sorted(set(told["missing_keys"]) & set(model.state_dict()))
+    if missing:
+        raise ValueError(f"its file lacks {len(missing)} weights of the model, such as {missing[0]}")
+    if model.config.is_encoder_decoder:
+        model = model.get_encoder()
+    model.config.use_cache = False
+    _share_position_bias(model)
+    return model, tokenizer
+
+
+def _share_position_bias(model: Any) -> None:
+    """T5's first layer alone holds the position bias and hands it on; with it at each, any layer may come first."""
+    attentions = [module.SelfAttention for module in model.modules() if hasattr(module, "SelfAttention")]
+    if not attentions:
+        return
+    first = attentions[0]
+    if getattr(first, "has_relative_attention_bias", False):
+        for attention in attentions[1:]:
+            if not attention.has_relative_attention_bias:
+                attention.relative_attention_bias = first.relative_attention_bias
+                attention.has_relative_attention_bias = True
+
+
+def _width(model: Any) -> int:
+    with torch.no_grad():
+        return Body(model)(*probe(next(model.parameters()).device)).shape[-1]
+
+
+def _limit(how: Manner, model: Any, tokenizer: Any) -> int:
+    if how.limit:
+        return how.limit
+    told = [getattr(model.config, "max_position_embeddings", None), tokenizer.model_max_length]
+    for path, module in model.named_modules():
+        if path.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+            told.append(module.num_embeddings - module.padding_idx - 1)  # RoBERTa counts from behind padding
+    sensible = [int(limit) for limit in told if limit and 0 < limit < 1e9]
+    return min(*sensible, LONGEST) if sensible else UNKNOWN_LIMIT
+
+
+def _e5_prompt(name: str) -> str:
+    """The e5 models (Wang et al. 2022) were trained with a prompt that their files do not tell."""
+    return "query: " if re.match(r"intfloat/(?!.*instruct).*e5", name) else ""
+
+
+def _languages(folder: Path) -> tuple[str, ...]:
+    """The languages that a model card names; empty when it says "multilingual" or nothing."""
+    from huggingface_hub import metadata_load
+
+    card = folder / "README.md"
+    try:
+        told = (metadata_load(card) or {}).get("language") if card.is_file() else None
+    except (
+        Exception
+    ):  # a card is free text and its YAML may be anything; it must not keep a model from loading
+        return ()
+    codes = [told] if isinstance(told, str) else told if isinstance(told, list) else []
+    plain = tuple(code for code in codes if isinstance(code, str) and re.fullmatch(r"[a-z]{2,3}", code))
+    return plain if len(plain) == len(codes) else ()
+
+
+def _fetched(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=_FILES, local_files_only=True))
+        if _whole(folder):
+            return folder
+    except LocalEntryNotFoundError:
+        pass
+    except HFValidationError as error:
+        raise QuickstudyError(
+            f"{name!r} is no hub id, packaged backbone or folder: {_line(error)}"
+        ) from error
+    try:
+        with _hushed():
+            return Path(
+                snapshot_download(name, allow_patterns=_FILES, ignore_patterns=["onnx/*", "openvino/*"])
+            )
+    except HfHubHTTPError as error:
+        raise QuickstudyError(f"{name}: the Hugging Face hub refused it: {_line(error)}") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise QuickstudyError(
+            f"{name}: not in the local cache, and the Hugging Face hub cannot be reached ({_line(error)}); go "
+            "online once, or name a packaged backbone (quickstudy models) or a local folder"
+        ) from error
+
+
+def _whole(folder: Path) -> bool:
+    """Whether a snapshot holds all that loading needs; an earlier download may have been stopped."""
+    inside = folder / manner(folder).inside
+    index = inside / "model.safetensors.index.json"
+    if index.is_file():
+        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        weights = all((inside / shard).is_file() for shard in shards)
+    else:
+        weights = (inside / "model.safetensors").is_file()
+    return weights and (inside / "config.json").is_file() and any(inside.glob("*token*"))
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """No notes from the libraries during our own call; their levels are as before afterwards."""
+    loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Nor bars, while weights are read from disk; on or off as before afterwards."""
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars
+    from transformers.utils import logging as theirs
+
+    bars, hub_off = theirs.is_progress_bar_enabled(), are_progress_bars_disabled()
+    try:
+        theirs.disable_progress_bar()
+        with _hushed():
+            yield
+    finally:
+        if bars:
+            theirs.enable_progress_bar()  # the hub's too
+        if hub_off:
+            disable_progress_bars()
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -1,0 +1,102 @@
+"""Features of texts read before, kept: a frozen layer never runs twice on the same text.
+
+A matrix product's last bits depend on its shape. So that a row's features do not depend on its company (nor, then,
+a resumed run on what it read before it was killed), rows are read in groups of one shape: see `_groups`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from quickstudy.core.protocols import Backbone
+from quickstudy.core.types import GIVEN, PADDING, Lower, Params, Text
+
+BUDGET = 2 * 1024**3
+ROWS, STEP, TOKENS = 32, 8, 4096
+"""Rows a group, the multiple that lengths are padded to, and tokens a group at most (no more than an Encoder's
+chunk, so that it is not split)."""
+
+
+@dataclass(frozen=True, eq=False)
+class KeptFeatures:
+    """A backbone around another. Keeps whole units where nothing of the backbone is in `params`, and hidden states
+    below the lowest of the weights named `learned` where something is. Beyond `budget` bytes nothing more is kept.
+
+    `learned` are the weights that differ from call to call: theta's, which adaptation moves or meta-training learns.
+    """
+
+    backbone: Backbone
+    learned: tuple[str, ...] = ()
+    budget: int = BUDGET
+    _kept: dict[bytes, Tensor] = field(default_factory=dict, repr=False)
+    _size: list[int] = field(default_factory=lambda: [0], repr=False)
+
+    @property
+    def width(self) -> int:
+        return self.backbone.width
+
+    def init(self, rng: torch.Generator) -> Params:
+        return self.backbone.init(rng)
+
+    def depth(self, moving: Iterable[str]) -> int:
+        return self.backbone.depth(moving)
+
+    def lower(self, params: Params, text: Text, depth: int) -> Lower:
+        if depth == 0 or depth != self.depth(self.learned):
+            return self.backbone.lower(params, text, depth)
+        found = self._looked_up(text, lambda group: self.backbone.lower({}, group, depth).hidden)
+        longest = text.tokens.shape[1]
+        return Lower(depth, torch.stack([F.pad(row, (0, 0, 0, longest - len(row))) for row in found]))
+
+    def units(self, params: Params, text: Text, lower: Lower | None = None) -> Tensor:
+        moving = any(name.startswith(("backbone.", "lora.")) for name in params)
+        if not len(text.tokens) or lower is not None:
+            return self.backbone.units(params, text, lower)
+        if moving:
+            depth = self.depth(self.learned)
+            return self.backbone.units(params, text, self.lower(params, text, depth) if depth else None)
+        return torch.stack(self._looked_up(text, lambda group: self.backbone.units({}, group)))
+
+    def _looked_up(self, text: Text, read: Callable[[Text], Tensor]) -> list[Tensor]:
+        """One tensor a row; each text not kept is read once, however often it stands in `text`."""
+        lengths = (text.role != PADDING).sum(1).tolist()
+        keys = [_key(text, row, length) for row, length in enumerate(lengths)]
+        missing = {key: row for row, key in enumerate(keys) if key not in self._kept}
+        fresh: dict[bytes, Tensor] = {}
+        names = {row: key for key, row in missing.items()}
+        for which, group in _groups(text, list(missing.values()), lengths):
+            with torch.no_grad():
+                made = read(group)
+            for row, value in zip(which, made, strict=False):  # the rows that fill the group up are left out
+                fresh[names[row]] = value.clone()
+        found = [self._kept[key] if key in self._kept else fresh[key] for key in keys]
+        for key, value in fresh.items():
+            size = value.numel() * value.element_size()
+            if self._size[0] + size <= self.budget:
+                self._kept[key] = value
+                self._size[0] += size
+        return found
+
+
+def _groups(text: Text, missing: list[int], lengths: list[int]) -> Iterator[tuple[list[int], Text]]:
+    """Rows of one padded length, in groups of one shape: filled up with a full row, so that none is trimmed."""
+    buckets: dict[int, list[int]] = {}
+    for row in missing:
+        buckets.setdefault(-(-max(1, lengths[row]) // STEP) * STEP, []).append(row)
+    for length, members in sorted(buckets.items()):
+        length = min(length, max(text.tokens.shape[1], 1))
+        most = max(1, min(ROWS, TOKENS // length) - 1)
+        for start in range(0, len(members), most):
+            which = members[start : start + most]
+            index = torch.tensor(which + which[:1] * (most + 1 - len(which)))
+            role = text.role[index, :length].clone()
+            role[-1] = GIVEN
+            yield which, Text(text.tokens[index, :length], role, text.spans[index])
+
+
+def _key(text: Text, row: int, length: int) -> bytes:
+    tokens = text.tokens[row, :length].to(torch.int32).numpy().tobytes()
+    return tokens + b"|" + text.role[row, :length].numpy().tobytes() + text.spans[row].numpy().tobytes()

@@ -1,0 +1,44 @@
+"""One function from a name to a backbone."""
+
+import difflib
+import re
+from pathlib import Path
+from typing import get_args
+
+from quickstudy.backbones.encoder import Precision
+from quickstudy.backbones.folder import is_small, open_small
+from quickstudy.backbones.hub import HUB_ID, from_folder, from_hub
+from quickstudy.backbones.loaded import Loaded, device_for
+from quickstudy.backbones.packaged import PACKAGED, open_packaged
+from quickstudy.backbones.scope import Scope
+from quickstudy.backbones.scope import scope as read_scope
+from quickstudy.core.types import QuickstudyError
+
+__all__ = ["Loaded", "load"]
+
+
+def load(
+    name: str = "minilm", *, scope: str | Scope = "head", precision: Precision = "auto", device: str = "auto"
+) -> Loaded:
+    """A packaged backbone, a local folder (Hugging Face's or a Small of our own), or a hub id, in this order."""
+    if precision not in get_args(Precision):
+        raise QuickstudyError(f"no precision {precision!r}; write one of {', '.join(get_args(Precision))}")
+    moves, where = read_scope(scope), device_for(device)
+    if name in PACKAGED:
+        return open_packaged(name, scope=moves, precision=precision, device=where)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if is_small(folder):
+            return open_small(folder, scope=moves, precision=precision, device=where)
+        return from_folder(folder, name, scope=moves, precision=precision, device=where)
+    if not re.fullmatch(HUB_ID, name) or name.startswith((".", "/", "~")):
+        raise QuickstudyError(
+            f"backbone {name!r}: there is no such folder, and it is no packaged name or hub id"
+        )
+    near = difflib.get_close_matches(name, PACKAGED, n=1)
+    try:
+        return from_hub(name, scope=moves, precision=precision, device=where)
+    except QuickstudyError as error:
+        if not near:
+            raise
+        raise QuickstudyError(f"{error}; or did you mean {near[0]!r}?") from error

@@ -1,0 +1,39 @@
+"""From hidden states to units: pool each part of a unit, then join the parts."""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Pooling = Literal["mean", "first", "last"]
+
+
+def pool(hidden: Tensor, spans: Tensor, how: Pooling, normalise: bool) -> Tensor:
+    """(B, S, D) hidden states and (B, U, P, 2) spans -> (B, U, P, D); an empty span gives zeros."""
+    start, end = spans.unbind(-1)
+    if how == "mean":
+        place = torch.arange(hidden.shape[1], device=hidden.device)
+        inside = (place >= start[..., None]) & (place < end[..., None])  # (B, U, P, S)
+        total = torch.einsum("bups,bsd->bupd", inside.to(hidden.dtype), hidden)
+        found = total / (end - start).clamp(min=1)[..., None]
+    else:
+        at = start if how == "first" else (end - 1).clamp(min=0)
+        row = torch.arange(len(hidden), device=hidden.device)[:, None, None]
+        found = hidden[row, at.clamp(max=hidden.shape[1] - 1)] * (end > start)[..., None]
+    return F.normalize(found, dim=-1) if normalise else found
+
+
+def join(parts: Tensor) -> Tensor:
+    """(B, U, P, D) -> (B, U, W): itself for one part (W = D); mean, difference and its size for two (W = 3 D).
+
+    The difference keeps the order that a relation needs, its size tells two alike texts from two unlike ones
+    (after InferSent, Conneau et al. 2017), and a class name, whose two parts are the same text, becomes
+    (name, 0, 0): names stay comparable with units of any number of parts.
+    """
+    if parts.shape[2] == 1:
+        return parts[:, :, 0]
+    if parts.shape[2] != 2:
+        raise ValueError(f"a unit joins one part or two, not {parts.shape[2]}")
+    first, second = parts.unbind(2)
+    return torch.cat([(first + second) / 2, first - second, (first - second).abs()], dim=-1)

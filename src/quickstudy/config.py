@@ -1,0 +1,109 @@
+"""The catalogue: every name a recipe or a stored task may use, and how a table becomes an object."""
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from quickstudy.core.types import QuickstudyError
+from quickstudy.kinds.classification import Classification
+from quickstudy.kinds.multilabel import MultiLabel
+from quickstudy.learners.fine_tune import FineTune
+from quickstudy.learners.frozen_linear import FrozenLinear
+from quickstudy.learners.maml import Maml
+from quickstudy.learners.names_alone import NamesAlone
+from quickstudy.learners.neighbours import Neighbours
+from quickstudy.learners.prior_head import PriorHead
+from quickstudy.learners.prototypes import Prototypes
+from quickstudy.learners.reptile import Reptile
+
+LEARNERS: Mapping[str, type] = {
+    "prior_head": PriorHead,
+    "prototypes": Prototypes,
+    "frozen_linear": FrozenLinear,
+    "fine_tune": FineTune,
+    "maml": Maml,
+    "reptile": Reptile,
+    "neighbours": Neighbours,
+    "names_alone": NamesAlone,
+}
+KINDS: Mapping[str, type] = {"classification": Classification, "multilabel": MultiLabel}
+
+
+def build(
+    catalogue: Mapping[str, type], table: Mapping[str, Any], where: str, given: Mapping[str, Any]
+) -> Any:
+    """The object that `table` (its "name" and its fields) describes; `given` are the fields that no file holds."""
+    name = table.get("name")
+    made = pick(catalogue, str(name).partition(".v")[0], where)
+    allowed = {field.name for field in dataclasses.fields(made)} - given.keys()
+    hints = typing.get_type_hints(made)
+    fields = {}
+    for key, value in table.items():
+        if key == "name":
+            continue
+        if key not in allowed:
+            raise QuickstudyError(f"{where}: {made.__name__} has no field {near(key, allowed)}")
+        fields[key] = checked(value, hints[key], f"{where}: {key}")
+    return made(**given, **fields)
+
+
+def table(catalogue: Mapping[str, type], made: Any, *leaving: str) -> dict[str, Any]:
+    """The inverse of `build`: the versioned name and the fields of an object, without those named."""
+    name = next(name for name, kind in catalogue.items() if kind is type(made))
+    fields = {field.name: getattr(made, field.name) for field in dataclasses.fields(made)}
+    return {"name": f"{name}.v1"} | {key: value for key, value in fields.items() if key not in leaving}
+
+
+def pick(catalogue: Mapping[str, Any], name: str, where: str) -> Any:
+    """The entry of that name, or a refusal that names the near miss."""
+    if name not in catalogue:
+        raise QuickstudyError(f"{where}: there is no {near(name, catalogue)}")
+    return catalogue[name]
+
+
+def near(name: str, known: typing.Iterable[str]) -> str:
+    """`'mamml'; near: maml; all: …`"""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"{name!r}; " + (f"near: {close[0]}; " if close else "") + f"all: {', '.join(known) or 'none'}"
+
+
+def checked(value: Any, hint: Any, where: str) -> Any:
+    """`value` as the type that a field asks for; TOML's lists become tuples and whole numbers floats."""
+    origin, inside = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        fits = value in inside
+    elif origin in (typing.Union, types.UnionType):
+        fits = any(_fits(value, part) for part in inside)
+    elif origin is tuple and isinstance(value, list | tuple):
+        kinds = (inside[0],) * len(value) if inside[-1] is ... else inside
+        fits = len(kinds) == len(value) and all(map(_fits, value, kinds))
+    else:
+        fits = _fits(value, hint)
+    if not fits:
+        raise QuickstudyError(f"{where} cannot be {value!r}; it takes {_words(hint)}")
+    if isinstance(value, list):
+        return tuple(value)
+    return float(value) if hint is float else value
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if hint is Any:
+        return True
+    if typing.get_origin(hint) is tuple:
+        inside = typing.get_args(hint)
+        return isinstance(value, list | tuple) and len(value) == len(inside) and all(map(_fits, value, inside))
+    if typing.get_origin(hint) is typing.Literal:
+        return value in typing.get_args(hint)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, bool):
+        return hint is bool
+    return isinstance(hint, type) and isinstance(value, hint)
+
+
+def _words(hint: Any) -> str:
+    return getattr(hint, "__name__", None) or str(hint).replace("typing.", "")

@@ -1,0 +1,78 @@
+"""The narrow waist: what a backbone, a learner and a kind of task are to each other."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from quickstudy.core.types import Adapted, Batch, Classes, Episode, Lower, Params, Text
+
+Score = Callable[[Batch], Tensor]
+"""batch -> scores (B, U, C) of one adapted task"""
+
+
+@runtime_checkable
+class Backbone(Protocol):
+    """Reads texts into vectors. Weights arrive as arguments; those not in `params` are its own, and frozen."""
+
+    width: int
+    """D, the width of a unit of one part"""
+
+    def init(self, rng: torch.Generator) -> Params:
+        """A copy of the weights that its scope lets move or learn ("backbone.…", "lora.…"); may be empty."""
+
+    def depth(self, moving: Iterable[str]) -> int:
+        """How many layers lie below the lowest of the weights named `moving`; 0 when embeddings move."""
+
+    def lower(self, params: Params, text: Text, depth: int) -> Lower:
+        """Hidden states that layer `depth` reads; the caller may keep them."""
+
+    def units(self, params: Params, text: Text, lower: Lower | None = None) -> Tensor:
+        """(B, U, W): one vector a unit. W = D for one part, 3 D for two. Sorts, chunks and trims inside."""
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A way of learning to learn: four pure functions. Its dataclass fields are its configuration."""
+
+    def init(self, rng: torch.Generator) -> Params:
+        """theta, the meta-learned start: the backbone's `init` plus what the method itself learns."""
+
+    def adapt(self, theta: Params, support: Batch, loss: Any) -> Adapted:
+        """What learning this task moved or made. An empty support is the zero-shot case. Detached from theta."""
+
+    def predict(self, theta: Params, adapted: Adapted, query: Batch) -> Tensor:
+        """Scores (B, U, C)."""
+
+    def meta_gradient(self, theta: Params, episode: Episode, rng: torch.Generator) -> tuple[Params, Tensor]:
+        """Slopes with exactly theta's keys and shapes, and the query loss () before the step."""
+
+
+class TaskKind(Protocol):
+    """A kind of task: from a record to a batch, from scores to answers. Knows of no learner."""
+
+    def read(self, record: dict[str, Any]) -> Any:
+        """One record of a file -> one example; QuickstudyError says what is wrong with it."""
+
+    def write(self, example: Any) -> dict[str, Any]:
+        """The inverse of `read`, JSON-able: how examples are stored."""
+
+    def texts(self, example: Any) -> tuple[str, ...]:
+        """The example's raw texts, for leak checks and language checks."""
+
+    def labels(self, example: Any) -> frozenset[str]:
+        """The classes that stand in it; empty when unlabelled. One N-way K-shot sampler serves all kinds."""
+
+    def encode(self, examples: Sequence[Any], classes: Classes) -> Batch: ...
+
+    def loss(self, scores: Tensor, batch: Batch) -> Tensor: ...
+
+    def fit(self, score: Score, support: Sequence[Any], classes: Classes) -> Params:
+        """What turns scores into answers and is fitted on the support: "kind.…"; may be empty."""
+
+    def answer(
+        self, score: Score, fitted: Params, examples: Sequence[Any], classes: Classes
+    ) -> list[Any]: ...
+
+    def measure(self, answers: Sequence[Any], examples: Sequence[Any]) -> dict[str, float]: ...

@@ -1,0 +1,132 @@
+"""Core types: every language task is units choosing among classes.
+
+Letters for shapes: B rows, S tokens, U units a row, P parts a unit, C classes, D width.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+Params = dict[str, Tensor]
+Adapted = dict[str, Tensor]
+Classes = Mapping[str, str]
+"""Class name -> its longer description ("" for none). The order is the order of the scores."""
+
+PADDING, GIVEN, WRITTEN = 0, 1, 2
+"""What a token is to the backbone: nothing, text that is given (seen from everywhere), text written (causal)."""
+IGNORE = -100
+"""Gold of a unit that nobody judges."""
+
+
+class Text(NamedTuple):
+    """What the backbone reads."""
+
+    tokens: Tensor
+    """(B, S) long"""
+    role: Tensor
+    """(B, S) uint8: PADDING, GIVEN or WRITTEN"""
+    spans: Tensor
+    """(B, U, P, 2) long, half-open token ranges; an empty range is "nothing there", whose vector is zero"""
+
+
+class Batch(NamedTuple):
+    """Rows to judge, and the classes they choose among."""
+
+    text: Text
+    gold: Tensor
+    """(B, U) long, IGNORE where nobody judges; multi-hot (B, U, C) float where several classes hold"""
+    names: Text | None
+    """the C classes' names and descriptions, one unit a row; None: the classes are the vocabulary"""
+    open: Tensor | None = None
+    """(B, C) bool: which classes this row may choose; None: all"""
+    task: Tensor | None = None
+    """(B,) which adapted task a row belongs to; None: one task"""
+
+
+Loss = Callable[[Tensor, Batch], Tensor]
+"""scores (B, U, C), batch -> (): the mean over judged units"""
+Reward = Callable[[Tensor, Batch], Tensor]
+"""scores (B, U, C), batch -> (B,): no derivative asked for"""
+
+
+class Episode(NamedTuple):
+    """One small task: adapt on the support, be judged on the query. Both hold the same classes."""
+
+    support: Batch
+    query: Batch
+    loss: Loss
+    reward: Reward | None = None
+
+
+class Draw(NamedTuple):
+    """An episode before it is encoded: plain examples, so that it can be exported, re-run and read by a person."""
+
+    id: str
+    """names it for good: the same source, sizes and seed give the same id and the same examples"""
+    source: str
+    """which data set it was drawn from"""
+    shots: int
+    """examples a class in the support (the most, where a range was asked for)"""
+    support: tuple[Any, ...]
+    query: tuple[Any, ...]
+    classes: Classes
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What one text was judged to be, by a kind whose units choose among named classes."""
+
+    label: str | None
+    """the most probable class; None where several may hold and none does"""
+    probability: float
+    probabilities: dict[str, float]
+    labels: tuple[str, ...]
+    """every class that holds, the most probable first; `(label,)` where exactly one does"""
+    cut: int = 0
+    """tokens at the end that the backbone could not read"""
+
+
+class Lower(NamedTuple):
+    """Hidden states below the layers that move, kept so that they need not be computed again."""
+
+    depth: int
+    """how many layers lie below"""
+    hidden: Tensor
+    """(B, S, D) what layer number `depth` reads"""
+
+
+class QuickstudyError(Exception):
+    """An error a user can act on: one sentence with what, where and what to do. Never a traceback."""
+
+
+class QuickstudyWarning(UserWarning):
+    """Something a user should know that is not in the way of a result."""
+
+
+def rows(text: Text, index: Tensor) -> Text:
+    """The rows of a text that `index` names (long or bool)."""
+    return Text(text.tokens[index], text.role[index], text.spans[index])
+
+
+def batch_rows(batch: Batch, index: Tensor) -> Batch:
+    """The rows of a batch that `index` names; the classes stay."""
+    return batch._replace(
+        text=rows(batch.text, index),
+        gold=batch.gold[index],
+        open=None if batch.open is None else batch.open[index],
+        task=None if batch.task is None else batch.task[index],
+    )
+
+
+def to_device(value: Any, device: torch.device | str) -> Any:
+    """A Text, Batch, Episode or Params with every tensor on `device`."""
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, dict):
+        return {name: to_device(part, device) for name, part in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(to_device(part, device) for part in value))
+    return value

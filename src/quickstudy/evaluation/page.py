@@ -1,0 +1,78 @@
+"""The report as one HTML page that loads nothing: plots and style lie inside it, and no script runs."""
+
+import html
+import importlib.util
+from importlib import resources
+from string import Template
+
+from quickstudy.evaluation.report import Report
+from quickstudy.evaluation.sections import Figure, facts, sections
+from quickstudy.evaluation.tables import Table
+from quickstudy.evaluation.wording import shown
+
+NO_PLOTS = (
+    "The plots are missing because matplotlib is: pip install 'quickstudy[report]', then write the report "
+    "again."
+)
+
+
+def to_html(report: Report) -> str:
+    """The whole page. Without matplotlib it has tables only, and one line that says what to install."""
+    plots: dict[str, str] = {}
+    drawable = importlib.util.find_spec("matplotlib") is not None
+    if drawable:
+        from quickstudy.evaluation.plots import draw
+
+        plots = draw(report)
+    parts = [] if drawable else [f"<p><strong>{html.escape(NO_PLOTS)}</strong></p>"]
+    parts.append(_facts(report))
+    for section in sections(report):
+        parts.append(f"<h2>{_text(section.heading)}</h2>")
+        parts += [_block(block, plots) for block in section.blocks]
+    title = html.escape(shown(report.about.title))
+    template = resources.files("quickstudy.evaluation").joinpath("template.html").read_text(encoding="utf-8")
+    return Template(template).substitute(
+        title=title, heading=_text(report.about.title), body="\n".join(parts)
+    )
+
+
+def _facts(report: Report) -> str:
+    terms = "".join(f"<dt>{_text(term)}</dt><dd>{_text(value)}</dd>" for term, value in facts(report))
+    return f"<dl>{terms}</dl>"
+
+
+def _block(block: str | Table | Figure, plots: dict[str, str]) -> str:
+    if isinstance(block, str):
+        return f"<p>{_text(block)}</p>"
+    if isinstance(block, Table):
+        return _table(block)
+    if block.name not in plots:
+        return ""
+    label = html.escape(shown(block.caption), quote=True)
+    drawn = plots[block.name].replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+    return f'<figure><div class="wide">{drawn}</div><figcaption>{_text(block.caption)}</figcaption></figure>'
+
+
+def _table(table: Table) -> str:
+    head = "".join(_cell("th", text, k < table.names) for k, text in enumerate(table.header))
+    rows = "\n".join(
+        f"<tr>{''.join(_cell('td', text, k < table.names) for k, text in enumerate(row))}</tr>"
+        for row in table.rows
+    )
+    return (
+        f'<figure><figcaption>{_text(table.caption)}</figcaption><div class="wide"><table>\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div></figure>"
+    )
+
+
+def _cell(tag: str, text: str, name: bool) -> str:
+    if name:
+        return f'<{tag} class="name">{_text(text)}</{tag}>'
+    mean, bracket, interval = text.partition(" (")
+    below = f"<small>{_text(bracket.strip() + interval)}</small>" if bracket else ""
+    return f"<{tag}>{_text(mean)} {below}</{tag}>"
+
+
+def _text(text: str) -> str:
+    """Escaped, and kept from turning round the text beside it where it is written from right to left."""
+    return f"<bdi>{html.escape(shown(text))}</bdi>"

@@ -1,0 +1,128 @@
+"""What a user hands over, a file or Python values, as examples, classes and the kind of task they make."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from quickstudy import config
+from quickstudy.core.types import QuickstudyError
+from quickstudy.episodes.columns import canonical
+from quickstudy.episodes.files import canonical_fields, records
+from quickstudy.episodes.loading import Loaded, gather
+from quickstudy.episodes.records import Problem, Problems, Record
+from quickstudy.kinds import labelled
+from quickstudy.kinds.labelled import Labelled
+
+Examples = str | Path | Iterable[Any]
+
+
+class Gathered(NamedTuple):
+    """Everything a task is learned from."""
+
+    examples: tuple[Labelled, ...]
+    classes: dict[str, str]
+    kind: dict[str, Any]
+    """the table that the catalogue builds the kind from"""
+    problems: tuple[Problem, ...]
+
+
+def gathered(
+    examples: Examples,
+    labels: Mapping[str, str] | Iterable[str] = (),
+    kind: str | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> Gathered:
+    """Cleaned examples with one spelling a label, the classes in the order given, then of appearance."""
+    wanted = _classes(labels)
+    problems = Problems()
+    title = str(examples) if isinstance(examples, str | Path) else "the examples"
+    found = _records(examples, problems)
+    if isinstance(examples, str | Path):
+        found = list(records(examples, columns, problems))
+    loaded = gather(title, found, _Raw(), problems) if found or not wanted else NOTHING
+    classes = {**wanted, **{name: wanted.get(name) or said for name, said in loaded.classes.items()}}
+    several = any(len(example.labels) != 1 for example in loaded.examples)
+    name = kind or ("multilabel" if several else "classification")
+    parts = {len(labelled.texts(example)) for example in loaded.examples} or {1}
+    if len(parts) > 1:
+        raise QuickstudyError(f"{title}: some rows hold one text and some a pair; give every row the same")
+    config.pick(config.KINDS, name, "kind")
+    _check_classes(classes, name, title)
+    return Gathered(loaded.examples, classes, {"name": name, "parts": parts.pop()}, loaded.problems)
+
+
+def items(texts: Iterable[Any]) -> Iterator[Labelled]:
+    """Unlabelled texts, or pairs of texts, to be judged."""
+    for text in texts:
+        if isinstance(text, str):
+            yield Labelled(text)
+        elif isinstance(text, Labelled):
+            yield text
+        elif isinstance(text, tuple | list) and len(text) == 2 and all(isinstance(part, str) for part in text):
+            yield Labelled(text[0], (), text[1])
+        else:
+            raise QuickstudyError(f"cannot judge {text!r:.60}; give a text or a pair of texts")
+
+
+NOTHING = Loaded((), {}, ())
+
+
+class _Raw:
+    """Reads records of either kind of classification, before it is known which it is."""
+
+    read = staticmethod(labelled.read)
+    write = staticmethod(labelled.write)
+    texts = staticmethod(labelled.texts)
+
+    @staticmethod
+    def labels(example: Labelled) -> frozenset[str]:
+        return frozenset(example.labels)
+
+
+def _classes(labels: Mapping[str, str] | Iterable[str]) -> dict[str, str]:
+    if isinstance(labels, str):
+        raise QuickstudyError(f"labels is the text {labels!r:.40}; give a list of names, or names with descriptions")
+    pairs = labels.items() if isinstance(labels, Mapping) else ((name, "") for name in labels)
+    found = {" ".join(str(name).split()): str(said or "") for name, said in pairs}
+    if "" in found:
+        raise QuickstudyError("one of the labels is empty; give every class a name")
+    return found
+
+
+def _check_classes(classes: Mapping[str, str], kind: str, title: str) -> None:
+    if not classes:
+        raise QuickstudyError("there is nothing to learn from; give examples, class names, or both")
+    if len(classes) == 1 and kind == "classification":
+        raise QuickstudyError(
+            f"{title}: every row has the label {next(iter(classes))!r}; a task needs two classes or more"
+        )
+
+
+def _records(examples: Examples, problems: Problems) -> list[Record]:
+    """Python values as the records that a file would give."""
+    if isinstance(examples, str | Path):
+        return []
+    found = []
+    for number, example in enumerate(examples, start=1):
+        where = f"example {number}"
+        fields = _fields(where, example)
+        try:
+            found.append(Record(where, canonical_fields(fields, {key: canonical(key) or key for key in fields})))
+        except QuickstudyError as error:
+            problems.add("examples that could not be used", where, str(error))
+    return found
+
+
+def _fields(where: str, example: Any) -> dict[str, Any]:
+    if isinstance(example, Mapping):
+        return {str(key): value for key, value in example.items()}
+    if isinstance(example, Labelled):
+        return labelled.write(example)
+    if not (isinstance(example, tuple | list) and len(example) == 2):
+        raise QuickstudyError(f"{where}: {example!r:.60} is neither (text, label) nor a dict with both")
+    text, label = example
+    both = isinstance(text, tuple | list) and len(text) == 2
+    fields = {"text": text[0], "pair": text[1]} if both else {"text": text}
+    if isinstance(label, set | frozenset):
+        return {**fields, "labels": sorted(map(str, label))}
+    return {**fields, "labels": list(label)} if isinstance(label, list | tuple) else {**fields, "label": label}

@@ -1,0 +1,49 @@
+"""Linear heads: what every learner predicts through, and what class vectors can be made of.
+
+Shapes: n support units, C classes, W width of a unit.
+"""
+
+import torch
+from torch import Tensor
+
+from quickstudy.core.protocols import Backbone
+from quickstudy.core.types import Adapted, Batch, Params
+
+
+def score(units: Tensor, head: Adapted) -> Tensor:
+    """(B, U, W) units, "head.weight" (C, W), "head.bias" (C) -> (B, U, C)."""
+    return units @ head["head.weight"].to(units).T + head["head.bias"].to(units)
+
+
+def class_names(backbone: Backbone, theta: Params, batch: Batch) -> Tensor:
+    """(C, W): the vector of each class's name; zeros where a name says nothing."""
+    if batch.names is None:
+        raise ValueError("this learner makes a head for named classes; these classes are a vocabulary")
+    return backbone.units(theta, batch.names)[:, 0]
+
+
+def membership(gold: Tensor, classes: int) -> Tensor:
+    """Gold (B, U) or multi-hot (B, U, C) -> (n, C): 1 where a judged unit has a class; n = B U."""
+    if gold.ndim == 3:
+        return gold.flatten(0, 1).float()
+    flat = gold.flatten()
+    return torch.nn.functional.one_hot(flat.clamp(min=0), classes).float() * (flat >= 0)[:, None]
+
+
+def judged(gold: Tensor) -> int:
+    """How many units somebody judged."""
+    return gold.shape[0] * gold.shape[1] if gold.ndim == 3 else int((gold >= 0).sum())
+
+
+def means(units: Tensor, member: Tensor) -> tuple[Tensor, Tensor]:
+    """(n, W) units and (n, C) membership -> each class's mean (C, W), zero where empty, and count (C,)."""
+    member = member.to(units)
+    count = member.sum(0)
+    return member.T @ units / count.clamp(min=1)[:, None], count
+
+
+def start(backbone: Backbone, theta: Params, batch: Batch) -> Params:
+    """A head that judges by names alone: weight theta["head.scale"] * names, bias zero."""
+    names = class_names(backbone, theta, batch)
+    weight = theta["head.scale"].to(names) * names
+    return {"head.weight": weight, "head.bias": torch.zeros_like(weight[:, 0])}

@@ -1,0 +1,49 @@
+"""Prototypical networks: the nearest class mean (Snell, Swersky & Zemel 2017, eq. 1), as the linear head it is."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from quickstudy.core.params import detach, leaves, slopes_of
+from quickstudy.core.protocols import Backbone
+from quickstudy.core.types import Adapted, Batch, Episode, Loss, Params
+from quickstudy.learners import heads
+
+
+@dataclass(frozen=True)
+class Prototypes:
+    """A class's prototype is the mean of its support; its name stands in where it has none.
+
+    score = -scale |u - p|^2 up to a term equal for all classes (Snell et al., section 2.4): a linear head of
+    weight 2 scale p and bias -scale |p|^2. Nothing moves, so the loss is not looked at when adapting.
+    """
+
+    backbone: Backbone
+    scale: float = 10.0
+    """where theta's own scale starts"""
+
+    def init(self, rng: torch.Generator) -> Params:
+        return {**self.backbone.init(rng), "head.log_scale": torch.tensor(self.scale).log()}
+
+    def adapt(self, theta: Params, support: Batch, loss: Loss) -> Adapted:
+        with torch.no_grad():
+            return self._head(detach(theta), support)
+
+    def predict(self, theta: Params, adapted: Adapted, query: Batch) -> Tensor:
+        return heads.score(self.backbone.units(theta, query.text), adapted)
+
+    def meta_gradient(self, theta: Params, episode: Episode, rng: torch.Generator) -> tuple[Params, Tensor]:
+        at = leaves(theta)
+        with torch.enable_grad():
+            head = self._head(at, episode.support)
+            loss = episode.loss(self.predict(at, head, episode.query), episode.query)
+            return slopes_of(loss, at), loss.detach()
+
+    def _head(self, theta: Params, support: Batch) -> Params:
+        names = heads.class_names(self.backbone, theta, support)
+        units = self.backbone.units(theta, support.text).flatten(0, 1)
+        mean, count = heads.means(units, heads.membership(support.gold, len(names)))
+        prototype = torch.where(count[:, None] > 0, mean, names)  # (C, W)
+        scale = theta["head.log_scale"].exp().to(prototype)
+        return {"head.weight": 2 * scale * prototype, "head.bias": -scale * prototype.square().sum(-1)}

@@ -1,0 +1,1 @@
+"""What lasts: adapted tasks as files."""

@@ -1,0 +1,147 @@
+"""A student: a backbone and a meta-learned way to adapt it. It learns tasks; it is not changed by them."""
+
+import dataclasses
+import functools
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from quickstudy import config, given
+from quickstudy.backbones import loading
+from quickstudy.backbones.encoder import Precision
+from quickstudy.backbones.kept import KeptFeatures
+from quickstudy.backbones.languages import warn_about
+from quickstudy.backbones.loaded import Loaded
+from quickstudy.core.params import same
+from quickstudy.core.protocols import Learner
+from quickstudy.core.types import Params, QuickstudyError, QuickstudyWarning
+from quickstudy.store.artifact import open_artifact, save_artifact
+from quickstudy.task import Task
+from quickstudy.text.reader import Reader
+
+SHIPPED = Path(__file__).parent / "models"
+STUDENT = "student"
+DEFAULT_LEARNER = {"name": "prior_head"}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Student:
+    """One backbone in memory serves any number of tasks."""
+
+    loaded: Loaded
+    reader: Reader
+    learner: Learner
+    """reads through kept features, so that a support text is read once however often its task grows"""
+    theta: Params
+    origin: str
+    """the name or file that `load` takes to get this student again"""
+
+    def learn(
+        self,
+        examples: given.Examples = (),
+        labels: Mapping[str, str] | Iterable[str] = (),
+        kind: str | None = None,
+        name: str = "",
+    ) -> Task:
+        """A task from examples, class names, or both; with no example it judges by the names alone.
+
+        `examples`: a file or folder, or pairs (text, label), ((text, text), label), (text, [label, …]), or dicts.
+        `labels`: the class names, or names with descriptions; classes that stand only in examples are added.
+        `kind`: "classification" or "multilabel"; None: the second where an example has several labels.
+        """
+        found = given.gathered(examples, labels, kind)
+        kind_of_task = config.build(config.KINDS, found.kind, "kind", {"reader": self.reader})
+        texts = [text for example in found.examples for text in kind_of_task.texts(example)]
+        doubt = warn_about(texts or list(found.classes), self.loaded.languages)
+        for warning in (*found.problems, *([doubt] if doubt else [])):
+            warnings.warn(str(warning), QuickstudyWarning, stacklevel=2)
+        return Task.learned(self, kind_of_task, found.classes, found.examples, name)
+
+    def save(self, path: str | Path, about: Mapping[str, Any] | None = None) -> None:
+        """Writes theta and the names of everything else: a few kilobytes, or what its scope weighs."""
+        document = {
+            "backbone": {"name": self.loaded.name, "fingerprint": self.loaded.fingerprint},
+            "scope": str(self.loaded.backbone.scope),
+            "learner": config.table(config.LEARNERS, self.learner, "backbone"),
+            "about": dict(about or {}),
+        }
+        save_artifact(path, STUDENT, self.theta, document)
+
+    def without_keeping(self) -> Learner:
+        """The same learner reading through the bare backbone: for texts that will not come again."""
+        return dataclasses.replace(self.learner, backbone=self.loaded.backbone)  # type: ignore[type-var]
+
+
+def load(
+    model: str | Path = "minilm",
+    *,
+    learner: Mapping[str, Any] | str | None = None,
+    scope: str = "head",
+    precision: Precision = "auto",
+    device: str = "auto",
+) -> Student:
+    """A student ready to learn.
+
+    `model`: a packaged backbone ("minilm", "e5-small", "smollm2"), a Hugging Face hub id, a local folder, or the
+    file of a student that meta-training wrote. Unless `learner` is given, a backbone that ships with a meta-learned
+    start gets it. `learner` is a name or a table of name and fields; `scope` says what adaptation may move.
+    """
+    if learner is None and scope == "head" and (SHIPPED / f"{model}.student").is_file():
+        return _opened(SHIPPED / f"{model}.student", str(model), precision, device)
+    if Path(model).is_file():
+        return _opened(Path(model), str(model), precision, device)
+    table = {"name": learner} if isinstance(learner, str) else dict(learner or DEFAULT_LEARNER)
+    loaded = backbone(str(model), scope, precision, device)
+    return fresh(loaded, table, str(model))
+
+
+def fresh(loaded: Loaded, table: Mapping[str, Any], origin: str, seed: int = 0) -> Student:
+    """A student whose theta is the learner's own start."""
+    bare: Learner = config.build(config.LEARNERS, table, "learner", {"backbone": loaded.backbone})
+    theta = bare.init(torch.Generator().manual_seed(seed))
+    return student(loaded, bare, theta, origin)
+
+
+def student(loaded: Loaded, learner: Learner, theta: Params, origin: str) -> Student:
+    """A student of these parts, its learner reading through kept features."""
+    kept = KeptFeatures(loaded.backbone, tuple(theta))
+    reader = Reader(loaded.tokenizer, loaded.limit, loaded.prompt, loaded.filler)
+    return Student(loaded, reader, dataclasses.replace(learner, backbone=kept), theta, origin)  # type: ignore[type-var]
+
+
+@functools.lru_cache(maxsize=4)
+def backbone(name: str, scope: str, precision: Precision, device: str) -> Loaded:
+    """The same backbone for every task that asks for it."""
+    return loading.load(name, scope=scope, precision=precision, device=device)
+
+
+def _opened(path: Path, origin: str, precision: Precision, device: str) -> Student:
+    theta, document = open_artifact(path, STUDENT)
+    try:
+        wanted, scope, table = document["backbone"], document["scope"], document["learner"]
+        loaded = backbone(wanted["name"], scope, precision, device)
+        fingerprint = wanted["fingerprint"]
+    except (KeyError, TypeError) as error:
+        raise QuickstudyError(f"{path} does not say what its student is made of ({error})") from None
+    check_weights(loaded, fingerprint, path)
+    fit = fresh(loaded, table, origin)
+    if {name: value.shape for name, value in theta.items()} != {n: v.shape for n, v in fit.theta.items()}:
+        raise QuickstudyError(f"{path} holds other weights than its learner needs; meta-train it again")
+    return dataclasses.replace(fit, theta=theta)
+
+
+def check_weights(loaded: Loaded, fingerprint: str, path: str | Path) -> None:
+    """Refuses a backbone whose weights are not those that something was learned with."""
+    if loaded.fingerprint != fingerprint:
+        raise QuickstudyError(
+            f"{path} was learned with other weights of {loaded.name} ({fingerprint}, here {loaded.fingerprint}); "
+            "get those, or learn it again"
+        )
+
+
+def same_start(first: Student, second: Student) -> bool:
+    """Whether two students would learn alike."""
+    return first.loaded.fingerprint == second.loaded.fingerprint and same(first.theta, second.theta)

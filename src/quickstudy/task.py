@@ -1,0 +1,158 @@
+"""A learned task: a few tensors on top of a student. It predicts, grows, checks itself, and is saved in kilobytes."""
+
+import hashlib
+import itertools
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from quickstudy import config, given
+from quickstudy.core.params import detach
+from quickstudy.core.protocols import Score, TaskKind
+from quickstudy.core.types import (
+    Adapted,
+    Batch,
+    Params,
+    Prediction,
+    QuickstudyError,
+    QuickstudyWarning,
+)
+from quickstudy.kinds.labelled import Labelled
+from quickstudy.store.artifact import save_artifact
+
+if TYPE_CHECKING:
+    from quickstudy.student import Student
+
+TASK = "task"
+AT_ONCE = 1024
+"""texts read together when streaming"""
+
+
+class Task:
+    """What a student has learned. `add` changes it; nothing else does."""
+
+    def __init__(
+        self,
+        student: "Student",
+        kind: TaskKind,
+        classes: Mapping[str, str],
+        examples: Sequence[Labelled],
+        adapted: Adapted,
+        fitted: Params,
+        name: str = "",
+        examples_left_out: bool = False,
+    ) -> None:
+        self.student = student
+        self.kind = kind
+        self.classes = dict(classes)
+        self.examples = list(examples)
+        self.adapted = adapted
+        self.fitted = fitted
+        self.name = name
+        self.examples_left_out = examples_left_out
+        """whether it was learned from examples that are no longer there"""
+        self._bare = student.without_keeping()
+
+    @classmethod
+    def learned(
+        cls,
+        student: "Student",
+        kind: TaskKind,
+        classes: Mapping[str, str],
+        examples: Sequence[Labelled],
+        name: str = "",
+    ) -> "Task":
+        """Adapts the student to the examples and class names."""
+        adapted, fitted = adapt(student, kind, classes, examples)
+        return cls(student, kind, classes, examples, adapted, fitted, name)
+
+    def predict(self, texts: Iterable[Any]) -> list[Prediction]:
+        """One prediction a text (or pair of texts), in order."""
+        if isinstance(texts, str):
+            raise QuickstudyError("predict takes a list of texts; put the one text into a list")
+        return list(self.stream(texts))
+
+    def stream(self, texts: Iterable[Any]) -> Iterator[Prediction]:
+        """The same, one after the other and in constant memory, however many there are."""
+        found = given.items(texts)
+        while group := list(itertools.islice(found, AT_ONCE)):
+            yield from self.kind.answer(self.score, self.fitted, group, self.classes)
+
+    def score(self, batch: Batch) -> torch.Tensor:
+        """Scores (B, U, C) of a batch that the task's kind has encoded."""
+        with torch.no_grad():
+            return self._bare.predict(self.student.theta, self.adapted, batch)
+
+    def add(self, examples: given.Examples, labels: Mapping[str, str] | Iterable[str] = ()) -> None:
+        """Learns again with more examples and, where they bring any, more classes."""
+        if self.examples_left_out:
+            raise QuickstudyError("this task was saved without its examples, so it cannot grow; learn it again")
+        table = config.table(config.KINDS, self.kind, "reader")
+        new = given.gathered(examples, labels or self.classes, table["name"].partition(".v")[0])
+        merged = {**self.classes, **{name: said or self.classes.get(name, "") for name, said in new.classes.items()}}
+        known = {(example.text, example.pair): place for place, example in enumerate(self.examples)}
+        grown = list(self.examples)
+        for example in new.examples:  # a text given again with another label is a correction
+            place = known.get((example.text, example.pair))
+            if place is None:
+                grown.append(example)
+            else:
+                grown[place] = example
+        for problem in new.problems:
+            warnings.warn(str(problem), QuickstudyWarning, stacklevel=2)
+        self.adapted, self.fitted = adapt(self.student, self.kind, merged, grown)
+        self.classes, self.examples = merged, grown
+
+    def save(self, path: str | Path, examples: bool = True) -> None:
+        """Writes the task: the backbone is named, not copied. `examples=False` leaves the texts out; such a task
+        predicts but does not grow."""
+        student = self.student
+        light = {name: value for name, value in student.theta.items() if not name.startswith(HEAVY)}
+        tensors = {
+            **{f"theta.{name}": value for name, value in light.items()},
+            **{f"adapted.{name}": value for name, value in self.adapted.items()},
+            **{f"fitted.{name}": value for name, value in self.fitted.items()},
+        }
+        document = {
+            "name": self.name or Path(path).stem,
+            "backbone": {"name": student.loaded.name, "fingerprint": student.loaded.fingerprint},
+            "scope": str(student.loaded.backbone.scope),
+            "learner": config.table(config.LEARNERS, student.learner, "backbone"),
+            "student": student.origin if len(light) < len(student.theta) else None,
+            "theta": digest(student.theta),
+            "kind": config.table(config.KINDS, self.kind, "reader"),
+            "classes": self.classes,
+            "examples_left_out": self.examples_left_out or bool(self.examples and not examples),
+            "examples": [self.kind.write(example) for example in self.examples] if examples else [],
+        }
+        save_artifact(path, TASK, tensors, document)
+
+
+HEAVY = ("backbone.", "lora.")
+
+
+def adapt(
+    student: "Student", kind: TaskKind, classes: Mapping[str, str], examples: Sequence[Labelled]
+) -> tuple[Adapted, Params]:
+    """What the student's learner makes of the examples, and what the kind fits on its scores."""
+    support = kind.encode(examples, classes)
+    adapted = student.learner.adapt(student.theta, support, kind.loss)
+
+    def score(batch: Batch) -> torch.Tensor:
+        with torch.no_grad():
+            return student.learner.predict(student.theta, adapted, batch)
+
+    seen: Score = score
+    return adapted, kind.fit(seen, examples, classes)
+
+
+def digest(theta: Params) -> str:
+    """16 hexadecimal digits that name a theta."""
+    found = hashlib.sha256()
+    for name, value in sorted(detach(theta).items()):
+        found.update(f"{name} {tuple(value.shape)} {value.dtype}\n".encode())
+        found.update(value.cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()[:16]

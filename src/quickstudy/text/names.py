@@ -1,0 +1,33 @@
+"""Class names as words: `card_arrival` and `cardArrival` are read as "card arrival"; codes are read as nothing."""
+
+import re
+import unicodedata
+
+_PREFIX = re.compile(r"(?:class|label|category|cat|cls|topic|intent|type|tag|group|类别?|标签)[\s_\-.:#]*\d+", re.I)
+_CODE = re.compile(r"[\W_]*(?:[A-Za-z]?\d+[A-Za-z]?|[A-Za-z])[\W_]*")
+
+
+def readable(name: str) -> str:
+    """A label as a person would say it: separators and humps become spaces, capitals lower case."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", " ", name)
+    spaced = re.sub(r"[_\-./\\|:]+", " ", spaced)
+    return " ".join(spaced.split()).lower()
+
+
+def has_meaning(name: str) -> bool:
+    """Whether a label says anything: not `3`, `A`, `c12`, `LABEL_0`, `class 7`, nor mere punctuation."""
+    name = unicodedata.normalize("NFKC", name).strip()
+    if not any(unicodedata.category(letter)[0] == "L" or _is_symbol(letter) for letter in name):
+        return False
+    return not (_PREFIX.fullmatch(name) or _CODE.fullmatch(name))
+
+
+def named(name: str, description: str) -> str:
+    """What stands for a class when it is read: its name, its description, both, or "" when neither says anything."""
+    words = readable(name) if has_meaning(name) else ""
+    description = " ".join(description.split())
+    return f"{words}: {description}" if words and description else words or description
+
+
+def _is_symbol(letter: str) -> bool:
+    return unicodedata.category(letter) == "So"  # an emoji is a name, too
