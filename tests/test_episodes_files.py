@@ -1,4 +1,4 @@
-"""Readers: every format gives the same records, and no input gives anything but records or one clear sentence."""
+"""Readers: every format gives the same records; any input gives records or one clear sentence."""
 
 import csv
 import json
@@ -225,8 +225,33 @@ HOSTILE = {
     "text.jsonl": (b'{"text": ["a"], "label": "b"}', "line 1: text is a list"),
     "label.jsonl": (b'{"text": "a", "label": {"b": 1}}', "line 1: label is an object"),
     "not.parquet": (b"PAR1 nothing", "damaged, or no Parquet file"),
+    "nested.jsonl": (
+        b'{"text": "a", "more": ' + b"[" * 700 + b"]" * 700 + b"}",
+        "line 1: .*nested too deeply",
+    ),
     "digits.jsonl": (b'{"text": "a", "label": ' + b"9" * 5000 + b"}", "line 1"),
 }
+
+
+HEADERS = {
+    "a data row that holds a name": ("hello,topic\nsport news,topic\nfoo bar,other\n", 3),
+    "one example without a header": ("where is my card,card arrival\n", 1),
+    "unknown names over numbers": (
+        "No,Ticket Subject,Team\n1,cannot log in,IT\n2,no pay,HR\n3,mail,IT\n4,pc,IT\n",
+        4,
+    ),
+    "numbers as labels, no header": ("1,foo bar baz\n0,baz qux\n1,yes it is\n0,nope no\n", 4),
+    "a name twice": ("text,text,label\na,b,c\n", 1),
+    "semicolons in quotation marks": ('"a;b",x\n"c;d",y\n"e;f",x\n', 3),
+    "commas in a table with semicolons": ("text;label\nhello, you;a\nbye, now;b\n", 2),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_headers_and_delimiters(tmp_path, name):
+    text, rows = HEADERS[name]
+    found = [row.fields for row in records(write(tmp_path / "a.csv", text))]
+    assert len(found) == rows and all({"text", "label"} <= set(fields) for fields in found)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -245,7 +270,7 @@ def test_places_that_hold_nothing(tmp_path):
         list(records("a\x00b.csv"))
     with pytest.raises(QuickstudyError, match="no file or folder"):
         list(records("x" * 5000 + "/"))
-    with pytest.raises(QuickstudyError, match="needs a sub-folder or a .txt file for each class"):
+    with pytest.raises(QuickstudyError, match="needs a sub-folder or a"):
         list(records(tmp_path))
     write(tmp_path / "state.json", "{}")
     with pytest.raises(QuickstudyError, match="saved data set cannot be opened"):

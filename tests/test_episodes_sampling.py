@@ -155,8 +155,8 @@ def test_an_old_id_is_drawn_as_ever():
     assert [example.text for example in found.support + found.query] == OLD_TEXTS
 
 
-OLD_ID = "?"
-OLD_TEXTS = []
+OLD_ID = "old/set/2-3w1-2s1qn/d3018f#7"
+OLD_TEXTS = ["b text 3", "b text 5", "b text 1", "a text 5", "b text 2", "a text 2"]
 
 
 @PROPERTY

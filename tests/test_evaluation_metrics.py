@@ -80,7 +80,7 @@ def test_what_cannot_be_measured_is_refused(gold, predicted, reason):
 
 
 def test_calibration_error_by_hand():
-    # Five bins: (0, .2] one answer at .2, wrong; (.4, .6] .5 right and .6 wrong; (.8, 1] .9 and 1.0, both right.
+    # Five bins: (0, .2] holds .2, wrong; (.4, .6] holds .5, right, and .6, wrong; (.8, 1] two that are right.
     confidence, correct = [0.2, 0.5, 0.6, 0.9, 1.0], [False, True, False, True, True]
     points = metrics.reliability(confidence, correct, bins=5)
     assert [(round(p.low, 1), p.answers) for p in points] == [(0.0, 1), (0.4, 2), (0.8, 2)]

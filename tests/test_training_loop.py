@@ -65,11 +65,7 @@ def task(rng: torch.Generator) -> Episode:
     def batch(rows: int) -> Batch:
         inputs = torch.randn(rows, 3, generator=rng)
         text = Text(inputs, torch.ones(rows, 3), torch.zeros(rows, 1, 1, 2))
-        return Batch(
-            Text(inputs, torch.ones(rows, 3), torch.zeros(rows, 1, 1, 2)),
-            (inputs @ line)[:, None, None],
-            None,
-        )
+        return Batch(text, (inputs @ line)[:, None, None], None)
 
     return Episode(batch(4), batch(6), squares)
 

@@ -1,14 +1,16 @@
 """What a user hands over, a file or Python values, as examples, classes and the kind of task they make."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from quickstudy import config
 from quickstudy.core.types import QuickstudyError
+from quickstudy.episodes.cleaning import clean, clean_label, spelling_key
 from quickstudy.episodes.columns import canonical
 from quickstudy.episodes.files import canonical_fields, records
-from quickstudy.episodes.loading import Loaded, gather
+from quickstudy.episodes.loading import MOST_CLASSES, Loaded, gather
 from quickstudy.episodes.records import Problem, Problems, Record
 from quickstudy.kinds import labelled
 from quickstudy.kinds.labelled import Labelled
@@ -33,13 +35,14 @@ def gathered(
     columns: Mapping[str, str] | None = None,
 ) -> Gathered:
     """Cleaned examples with one spelling a label, the classes in the order given, then of appearance."""
-    wanted = _classes(labels)
     problems = Problems()
+    wanted = classes_of(labels, problems)
     title = str(examples) if isinstance(examples, str | Path) else "the examples"
     found = _records(examples, problems)
     if isinstance(examples, str | Path):
         found = list(records(examples, columns, problems))
     loaded = gather(title, found, _Raw(), problems) if found or not wanted else NOTHING
+    loaded = _spelt(loaded, wanted, title)
     classes = {**wanted, **{name: wanted.get(name) or said for name, said in loaded.classes.items()}}
     several = any(len(example.labels) != 1 for example in loaded.examples)
     name = kind or ("multilabel" if several else "classification")
@@ -47,19 +50,20 @@ def gathered(
     if len(parts) > 1:
         raise QuickstudyError(f"{title}: some rows hold one text and some a pair; give every row the same")
     config.pick(config.KINDS, name, "kind")
-    _check_classes(classes, name, title)
+    if name == "classification":
+        _check_single(loaded, classes, title)
     return Gathered(loaded.examples, classes, {"name": name, "parts": parts.pop()}, loaded.problems)
 
 
 def items(texts: Iterable[Any]) -> Iterator[Labelled]:
-    """Unlabelled texts, or pairs of texts, to be judged."""
+    """Unlabelled texts, or pairs of texts, to be judged; cleaned as those that were learned from."""
     for text in texts:
         if isinstance(text, str):
-            yield Labelled(text)
+            yield Labelled(clean(text))
         elif isinstance(text, Labelled):
             yield text
         elif isinstance(text, tuple | list) and len(text) == 2 and all(isinstance(part, str) for part in text):
-            yield Labelled(text[0], (), text[1])
+            yield Labelled(clean(text[0]), (), clean(text[1]))
         else:
             raise QuickstudyError(f"cannot judge {text!r:.60}; give a text or a pair of texts")
 
@@ -79,23 +83,56 @@ class _Raw:
         return frozenset(example.labels)
 
 
-def _classes(labels: Mapping[str, str] | Iterable[str]) -> dict[str, str]:
+def classes_of(labels: Mapping[str, str] | Iterable[str], problems: Problems | None = None) -> dict[str, str]:
+    """Name -> description; names that differ only in case or spaces are one class, spelt as the first."""
     if isinstance(labels, str):
         raise QuickstudyError(f"labels is the text {labels!r:.40}; give a list of names, or names with descriptions")
     pairs = labels.items() if isinstance(labels, Mapping) else ((name, "") for name in labels)
-    found = {" ".join(str(name).split()): str(said or "") for name, said in pairs}
-    if "" in found:
-        raise QuickstudyError("one of the labels is empty; give every class a name")
+    found: dict[str, str] = {}
+    first: dict[str, str] = {}
+    for name, said in pairs:
+        clean = clean_label(str(name))
+        if not clean:
+            raise QuickstudyError("one of the labels is empty; give every class a name")
+        spelt = first.setdefault(spelling_key(clean), clean)
+        if spelt != clean and problems is not None:
+            problems.add("labels in several spellings", "labels", f"'{clean}' was read as '{spelt}'")
+        found[spelt] = found.get(spelt) or str(said or "")
+    if len(found) > MOST_CLASSES:
+        raise QuickstudyError(f"{len(found)} class names, and at most {MOST_CLASSES} are allowed; give fewer")
     return found
 
 
-def _check_classes(classes: Mapping[str, str], kind: str, title: str) -> None:
+def _spelt(loaded: Loaded, wanted: Mapping[str, str], title: str) -> Loaded:
+    """With the labels spelt as the classes that were named."""
+    named = {spelling_key(name): name for name in wanted}
+    other = {name: named.get(spelling_key(name), name) for name in loaded.classes}
+    changed = {old: new for old, new in other.items() if old != new}
+    if not changed:
+        return loaded
+    examples = tuple(
+        dataclasses.replace(example, labels=tuple(dict.fromkeys(other.get(each, each) for each in example.labels)))
+        for example in loaded.examples
+    )
+    classes = {other[name]: said for name, said in loaded.classes.items()}
+    doubts = (Problem(title, f"'{old}' was read as '{new}'") for old, new in changed.items())
+    return Loaded(examples, classes, (*loaded.problems, *doubts))
+
+
+def _check_single(loaded: Loaded, classes: Mapping[str, str], title: str) -> None:
+    """Errors: QuickstudyError where no choice of exactly one class is meant."""
+    for example in loaded.examples:
+        if len(example.labels) != 1:
+            raise QuickstudyError(
+                f"{title}: {example.text!r:.40} has {len(example.labels)} labels, and this task gives exactly one; "
+                "for several a text, use the kind multilabel"
+            )
     if not classes:
         raise QuickstudyError("there is nothing to learn from; give examples, class names, or both")
-    if len(classes) == 1 and kind == "classification":
-        raise QuickstudyError(
-            f"{title}: every row has the label {next(iter(classes))!r}; a task needs two classes or more"
-        )
+    if len(classes) == 1:
+        name = next(iter(classes))
+        why = f"every row has the label {name!r}" if loaded.examples else f"there is only the class {name!r}"
+        raise QuickstudyError(f"{title}: {why}; a task needs two classes or more")
 
 
 def _records(examples: Examples, problems: Problems) -> list[Record]:

@@ -15,7 +15,6 @@ from quickstudy.backbones.encoder import Precision
 from quickstudy.backbones.kept import KeptFeatures
 from quickstudy.backbones.languages import warn_about
 from quickstudy.backbones.loaded import Loaded
-from quickstudy.core.params import same
 from quickstudy.core.protocols import Learner
 from quickstudy.core.types import Params, QuickstudyError, QuickstudyWarning
 from quickstudy.store.artifact import open_artifact, save_artifact
@@ -38,6 +37,8 @@ class Student:
     theta: Params
     origin: str
     """the name or file that `load` takes to get this student again"""
+    about: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """how it was meta-trained; empty where it was not"""
 
     def learn(
         self,
@@ -45,14 +46,16 @@ class Student:
         labels: Mapping[str, str] | Iterable[str] = (),
         kind: str | None = None,
         name: str = "",
+        columns: Mapping[str, str] | None = None,
     ) -> Task:
         """A task from examples, class names, or both; with no example it judges by the names alone.
 
         `examples`: a file or folder, or pairs (text, label), ((text, text), label), (text, [label, …]), or dicts.
         `labels`: the class names, or names with descriptions; classes that stand only in examples are added.
         `kind`: "classification" or "multilabel"; None: the second where an example has several labels.
+        `columns`: which column of a file holds what, where the guess is wrong: {"text": "utterance"}.
         """
-        found = given.gathered(examples, labels, kind)
+        found = given.gathered(examples, labels, kind, columns)
         kind_of_task = config.build(config.KINDS, found.kind, "kind", {"reader": self.reader})
         texts = [text for example in found.examples for text in kind_of_task.texts(example)]
         doubt = warn_about(texts or list(found.classes), self.loaded.languages)
@@ -60,13 +63,13 @@ class Student:
             warnings.warn(str(warning), QuickstudyWarning, stacklevel=2)
         return Task.learned(self, kind_of_task, found.classes, found.examples, name)
 
-    def save(self, path: str | Path, about: Mapping[str, Any] | None = None) -> None:
+    def save(self, path: str | Path) -> None:
         """Writes theta and the names of everything else: a few kilobytes, or what its scope weighs."""
         document = {
             "backbone": {"name": self.loaded.name, "fingerprint": self.loaded.fingerprint},
             "scope": str(self.loaded.backbone.scope),
             "learner": config.table(config.LEARNERS, self.learner, "backbone"),
-            "about": dict(about or {}),
+            "about": dict(self.about),
         }
         save_artifact(path, STUDENT, self.theta, document)
 
@@ -130,7 +133,7 @@ def _opened(path: Path, origin: str, precision: Precision, device: str) -> Stude
     fit = fresh(loaded, table, origin)
     if {name: value.shape for name, value in theta.items()} != {n: v.shape for n, v in fit.theta.items()}:
         raise QuickstudyError(f"{path} holds other weights than its learner needs; meta-train it again")
-    return dataclasses.replace(fit, theta=theta)
+    return dataclasses.replace(fit, theta=theta, about=dict(document.get("about", {})))
 
 
 def check_weights(loaded: Loaded, fingerprint: str, path: str | Path) -> None:
@@ -141,7 +144,3 @@ def check_weights(loaded: Loaded, fingerprint: str, path: str | Path) -> None:
             "get those, or learn it again"
         )
 
-
-def same_start(first: Student, second: Student) -> bool:
-    """Whether two students would learn alike."""
-    return first.loaded.fingerprint == second.loaded.fingerprint and same(first.theta, second.theta)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from quickstudy import config, given
+from quickstudy import config, doubts, given
 from quickstudy.core.params import detach
 from quickstudy.core.protocols import Score, TaskKind
 from quickstudy.core.types import (
@@ -86,12 +86,19 @@ class Task:
         with torch.no_grad():
             return self._bare.predict(self.student.theta, self.adapted, batch)
 
-    def add(self, examples: given.Examples, labels: Mapping[str, str] | Iterable[str] = ()) -> None:
-        """Learns again with more examples and, where they bring any, more classes."""
+    def add(
+        self,
+        examples: given.Examples,
+        labels: Mapping[str, str] | Iterable[str] = (),
+        columns: Mapping[str, str] | None = None,
+    ) -> None:
+        """Learns again with more examples and, where they bring any, more classes. A text that is there already gets
+        its new label."""
         if self.examples_left_out:
             raise QuickstudyError("this task was saved without its examples, so it cannot grow; learn it again")
         table = config.table(config.KINDS, self.kind, "reader")
-        new = given.gathered(examples, labels or self.classes, table["name"].partition(".v")[0])
+        named = {**self.classes, **given.classes_of(labels)}
+        new = given.gathered(examples, named, table["name"].partition(".v")[0], columns)
         merged = {**self.classes, **{name: said or self.classes.get(name, "") for name, said in new.classes.items()}}
         known = {(example.text, example.pair): place for place, example in enumerate(self.examples)}
         grown = list(self.examples)
@@ -105,6 +112,10 @@ class Task:
             warnings.warn(str(problem), QuickstudyWarning, stacklevel=2)
         self.adapted, self.fitted = adapt(self.student, self.kind, merged, grown)
         self.classes, self.examples = merged, grown
+
+    def check(self, watch: doubts.Watch | None = None) -> doubts.Check:
+        """Accuracy on examples that are left out of learning in turn, and those whose label looks doubtful."""
+        return doubts.check(self, watch)
 
     def save(self, path: str | Path, examples: bool = True) -> None:
         """Writes the task: the backbone is named, not copied. `examples=False` leaves the texts out; such a task

@@ -1,4 +1,4 @@
-"""A small byte-level BPE tokenizer trained on given texts: every text in every language can be read, none is unknown.
+"""A small byte-level BPE tokenizer trained on given texts: every text in every language can be read.
 
 Byte-level byte-pair encoding after Radford et al. 2019; the work is done by `tokenizers`.
 """
@@ -20,7 +20,7 @@ SMALLEST = len(SPECIAL) + 256
 
 
 def train(texts: Iterable[str], vocabulary: int = 4096) -> Tokenizer:
-    """A tokenizer of at most `vocabulary` pieces; the 256 bytes and the four special tokens are always among them."""
+    """A tokenizer of at most `vocabulary` pieces, always with the 256 bytes and four special tokens."""
     if vocabulary < SMALLEST:
         raise ValueError(
             f"a vocabulary of {vocabulary} does not hold the 256 bytes and {len(SPECIAL)} special tokens"

@@ -1,7 +1,8 @@
-"""Any Hugging Face encoder or decoder, from the hub or a local folder, as a Backbone. Safetensors only, no code.
+"""Any Hugging Face encoder or decoder, from the hub or a folder, as a Backbone; safetensors only, no code.
 
-An encoder-decoder is read by its encoder. sentence-transformers' own files are honoured; without them an encoder is
-pooled by the mean and a decoder, which is known by what its first token can see, by its last token.
+An encoder-decoder is read by its encoder. sentence-transformers' own files are honoured; without them an
+encoder is pooled by the mean and a decoder, which is known by what its first token can see, by its last
+token.
 """
 
 import json
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from quickstudy.backbones.encoder import Encoder, Precision
@@ -27,7 +29,10 @@ LONGEST = 2048
 UNKNOWN_LIMIT = 512
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _FILES = ["*.json", "*.txt", "*.model", "README.md", "model.safetensors", "model-*.safetensors"]
-_FAULTS = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, IndexError)
+_FAULTS = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, IndexError),
+    *(AssertionError, SafetensorError),
+)
 
 
 class Body(nn.Module):
@@ -67,19 +72,15 @@ def from_folder(
             body = Body(model)
             layers = find_layers(body)
             causal = is_causal(body)
+            _check_padding(body)
+            pooling = how.pooling or ("last" if causal else "mean")
+            width = _width(body)
+            backbone = Encoder(body.to(device), layers, width, pooling, how.normalise, scope, precision)
+            backbone.depth(())  # surveys it: what cannot be read as a stack of layers shows here
     except _FAULTS as error:
         raise QuickstudyError(
             f"{name}: cannot be opened as an encoder or decoder of text: {_line(error)}"
         ) from error
-    backbone = Encoder(
-        body.to(device),
-        layers,
-        _width(model),
-        how.pooling or ("last" if causal else "mean"),
-        how.normalise,
-        scope,
-        precision,
-    )
     filler = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
     return Loaded(
         name=name,
@@ -94,7 +95,7 @@ def from_folder(
 
 
 def find_layers(body: nn.Module) -> str:
-    """The dotted path of the stack of layers: the list of modules of one class that holds the most weights."""
+    """The dotted path of the stack of layers: the list of modules of one class with the most weights."""
     found: dict[str, int] = {}
     for path, module in body.named_modules():
         inside = any(path.startswith(outer + ".") for outer in found)
@@ -113,6 +114,16 @@ def is_causal(body: nn.Module) -> bool:
     with torch.no_grad():
         one, other = (body(*probe(device, 3, 4, last))[0, 0] for last in (5, 6))
     return torch.equal(one, other)
+
+
+def _check_padding(body: nn.Module) -> None:
+    """A model that mixes padding into a text (FNet) would read it by the company it keeps."""
+    tokens, role = probe(next(body.parameters()).device, 3, 4, 5, 0)
+    role[:, 3] = PADDING
+    with torch.no_grad():
+        alone, beside = body(tokens[:, :3], role[:, :3]), body(tokens, role)[:, :3]
+    if not torch.allclose(alone, beside, rtol=1e-2, atol=1e-2 * float(alone.abs().max())):
+        raise ValueError("what it makes of a text depends on the padding beside it")
 
 
 def _opened(folder: Path) -> tuple[Any, Any]:
@@ -138,7 +149,7 @@ def _opened(folder: Path) -> tuple[Any, Any]:
 
 
 def _share_position_bias(model: Any) -> None:
-    """T5's first layer alone holds the position bias and hands it on; with it at each, any layer may come first."""
+    """T5's first layer alone has the position bias and hands it on; once all have it, any may come first."""
     attentions = [module.SelfAttention for module in model.modules() if hasattr(module, "SelfAttention")]
     if not attentions:
         return
@@ -150,9 +161,9 @@ def _share_position_bias(model: Any) -> None:
                 attention.has_relative_attention_bias = True
 
 
-def _width(model: Any) -> int:
+def _width(body: nn.Module) -> int:
     with torch.no_grad():
-        return Body(model)(*probe(next(model.parameters()).device)).shape[-1]
+        return int(body(*probe(next(body.parameters()).device)).shape[-1])
 
 
 def _limit(how: Manner, model: Any, tokenizer: Any) -> int:
@@ -210,8 +221,8 @@ def _fetched(name: str) -> Path:
         raise QuickstudyError(f"{name}: the Hugging Face hub refused it: {_line(error)}") from error
     except (OSError, RuntimeError, ValueError) as error:
         raise QuickstudyError(
-            f"{name}: not in the local cache, and the Hugging Face hub cannot be reached ({_line(error)}); go "
-            "online once, or name a packaged backbone (quickstudy models) or a local folder"
+            f"{name}: not in the local cache, and the Hugging Face hub cannot be reached ({_line(error)}); "
+            "go online once, or name a packaged backbone (quickstudy models) or a local folder"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Whether texts are in a language that a backbone was made for, and which packaged one would serve them better."""
+"""Whether a backbone was made for the language of texts, and which packaged one would serve them better."""
 
 import math
 import unicodedata
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from quickstudy.backbones.packaged import PACKAGED
+from quickstudy.backbones.catalogue import PACKAGED
 
 SAMPLE = 200
 CHARACTERS = 2000
@@ -17,7 +17,7 @@ LEAST_LATIN = 200
 """letters in the whole sample before its language is guessed at"""
 SURE = 0.99
 
-WRITTEN_IN = {  # script, by the first word of its letters' Unicode names -> languages; what is not listed is LATIN
+WRITTEN_IN = {  # script (the first word of its letters' Unicode names) -> languages; others write LATIN
     "CJK": "zh ja",
     "HIRAGANA": "ja",
     "KATAKANA": "ja",
@@ -84,7 +84,8 @@ def _sentence(what: str, languages: tuple[str, ...], better: str | None) -> str:
     advice = (
         f"use {better!r} (quickstudy models get {better})" if better else "look for one that was on the hub"
     )
-    return f"most of the texts are {what}, for which this backbone was not made (it was made for {named}): {advice}"
+    made = f"for which this backbone was not made (it was made for {named})"
+    return f"most of the texts are {what}, {made}: {advice}"
 
 
 def _better(script: str, wanted: Iterable[str]) -> str | None:
@@ -122,7 +123,7 @@ def _script_of(letter: str) -> str:
 
 
 def _latin(texts: Sequence[str]) -> str | None:
-    """The language of texts in Latin letters, when py3langid is there and sure over all of them and over most."""
+    """The language of texts in Latin letters, when py3langid is there and sure of all and of most."""
     try:
         from py3langid import classify, rank
     except ImportError:

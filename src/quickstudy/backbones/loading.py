@@ -5,11 +5,12 @@ import re
 from pathlib import Path
 from typing import get_args
 
+from quickstudy.backbones.catalogue import PACKAGED
 from quickstudy.backbones.encoder import Precision
 from quickstudy.backbones.folder import is_small, open_small
 from quickstudy.backbones.hub import HUB_ID, from_folder, from_hub
 from quickstudy.backbones.loaded import Loaded, device_for
-from quickstudy.backbones.packaged import PACKAGED, open_packaged
+from quickstudy.backbones.packaged import open_packaged
 from quickstudy.backbones.scope import Scope
 from quickstudy.backbones.scope import scope as read_scope
 from quickstudy.core.types import QuickstudyError
@@ -20,7 +21,7 @@ __all__ = ["Loaded", "load"]
 def load(
     name: str = "minilm", *, scope: str | Scope = "head", precision: Precision = "auto", device: str = "auto"
 ) -> Loaded:
-    """A packaged backbone, a local folder (Hugging Face's or a Small of our own), or a hub id, in this order."""
+    """A packaged backbone, a folder (Hugging Face's or a Small of our own) or a hub id, in this order."""
     if precision not in get_args(Precision):
         raise QuickstudyError(f"no precision {precision!r}; write one of {', '.join(get_args(Precision))}")
     moves, where = read_scope(scope), device_for(device)

@@ -7,7 +7,7 @@ from quickstudy.core.types import Params
 
 
 def init(weights: dict[str, Tensor], rank: int, rng: torch.Generator) -> Params:
-    """ "lora.<weight>.a" (rank, n) drawn at scale 1 / sqrt(n), "….b" (m, rank) zero: the start changes nothing."""
+    """ "lora.<weight>.a" (rank, n) drawn at scale 1 / sqrt(n), "….b" (m, rank) zero: nothing changes yet."""
     found: Params = {}
     for name, weight in weights.items():
         m, n = weight.shape

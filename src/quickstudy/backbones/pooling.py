@@ -25,7 +25,7 @@ def pool(hidden: Tensor, spans: Tensor, how: Pooling, normalise: bool) -> Tensor
 
 
 def join(parts: Tensor) -> Tensor:
-    """(B, U, P, D) -> (B, U, W): itself for one part (W = D); mean, difference and its size for two (W = 3 D).
+    """(B, U, P, D) -> (B, U, W): one part is itself (W = D); of two, mean, difference and its size (W = 3 D).
 
     The difference keeps the order that a relation needs, its size tells two alike texts from two unlike ones
     (after InferSent, Conneau et al. 2017), and a class name, whose two parts are the same text, becomes

@@ -1,7 +1,7 @@
 """How a sentence-transformers folder says that its model is to be read: pooling, length, prompts.
 
-The files are those of sentence-transformers (Reimers and Gurevych 2019): modules.json lists the modules in their
-order, 1_Pooling/config.json and the like hold each module's settings.
+The files are those of sentence-transformers (Reimers and Gurevych 2019): modules.json lists the modules in
+their order, 1_Pooling/config.json and the like hold each module's settings.
 """
 
 import json
@@ -44,7 +44,7 @@ def manner(folder: Path) -> Manner:
     names = [kind for kind, _ in kinds]
     if names not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
         raise QuickstudyError(
-            f"{folder}: reads its texts by {', '.join(names)}; only Transformer, Pooling and perhaps Normalize are "
+            f"{folder}: reads its texts by {', '.join(names)}; only Transformer, Pooling and Normalize are "
             "supported: choose a backbone without other modules"
         )
     inside = kinds[0][1]
@@ -67,9 +67,10 @@ def _pooling(path: Path) -> Pooling:
     if modes is None:
         modes = [name for key, name in _OLD.items() if settings.get(key)]
     if len(modes) != 1 or modes[0] not in POOLINGS or settings.get("include_prompt") is False:
+        unprompted = " without the prompt" if settings.get("include_prompt") is False else ""
         how = " + ".join(map(str, modes)) or "nothing"
         raise QuickstudyError(
-            f"{path}: pools by {how}{' without the prompt' if settings.get('include_prompt') is False else ''}; "
+            f"{path}: pools by {how}{unprompted}; "
             f"only one of {', '.join(POOLINGS)} is supported: choose another backbone"
         )
     return POOLINGS[modes[0]]

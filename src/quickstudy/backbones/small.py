@@ -1,9 +1,10 @@
 """A small Transformer of our own, from random weights: encoder, causal or prefix by its tokens' roles.
 
-Pre-norm blocks (Xiong et al. 2020). What a token sees follows from the roles alone (as in the prefix language model
-of Raffel et al. 2019): given text is seen from everywhere, written text only from behind. So all GIVEN makes an
-encoder, all WRITTEN a causal decoder, GIVEN then WRITTEN a prefix model. Nothing branches on data and nothing is
-drawn while it runs, so that `vmap` and second derivatives (under the MATH kernel) work.
+Pre-norm blocks (Xiong et al. 2020). What a token sees follows from the roles alone (as in the prefix
+language model of Raffel et al. 2019): given text is seen from everywhere, written text only from behind. So
+all GIVEN makes an encoder, all WRITTEN a causal decoder, GIVEN then WRITTEN a prefix model. Nothing
+branches on data and nothing is drawn while it runs, so that `vmap` and second derivatives (under the MATH
+kernel) work.
 """
 
 from dataclasses import asdict, dataclass
@@ -54,7 +55,7 @@ class Small(nn.Module):
         return self.norm(hidden)
 
     def _draw(self, rng: torch.Generator) -> None:
-        """Weights at scale 1 / sqrt(n), what joins the stream smaller by the number of joins (Radford et al. 2019)."""
+        """Weights at scale 1 / sqrt(n); what joins the stream, smaller by the joins (Radford et al. 2019)."""
         joins = (2 * self.sizes.layers) ** 0.5
         with torch.no_grad():
             for name, weight in self.named_parameters():

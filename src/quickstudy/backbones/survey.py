@@ -1,7 +1,8 @@
-"""What the weights and layers of an unknown stack are to each other, found by running it once on three tokens.
+"""What weights and layers of an unknown stack are to each other, found by running it once on three tokens.
 
-The order in which a module lists its weights does not say where they are used (the position biases of MPNet and
-DeBERTa are listed after the layers and used in each), so the graph of one forward pass is asked instead.
+The order in which a module lists its weights does not say where they are used (the position biases of MPNet
+and DeBERTa are listed after the layers and used in each), so the graph of one forward pass is asked
+instead.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ class Survey:
     """What one forward pass showed."""
 
     levels: dict[str, int]
-    """weight -> the layer that it belongs to; -1 below or beside the layers, the number of layers above the last"""
+    """weight -> the layer that it belongs to; -1 below or beside them, their number above the last.
+    A weight that nothing is derived from (a table of sines) is left out"""
     returns: int | None
     """a layer hands on a tuple of this many; None: a tensor"""
     shared: bool
@@ -37,20 +39,22 @@ def survey(body: nn.Module, layers: str) -> Survey:
             for weight in own.values():
                 weight.requires_grad_(weight.is_floating_point())
             tokens, role = probe(next(iter(own.values())).device)
-            body(tokens, role)
+            output = body(tokens, role)
     finally:
         for hook in hooks:
             hook.remove()
         for name, weight in own.items():
             weight.requires_grad_(before[name])
+    if not calls:
+        raise ValueError(f"the layers at {layers} are not run one by one")
     top = calls[-1]
-    used = set(map(id, _leaves(top[0] if isinstance(top, tuple) else top)))
-    levels = {
-        name: int(name.removeprefix(layers + ".").split(".", 1)[0])
-        if name.startswith(layers + ".")
-        else (-1 if id(weight) in used else len(stack))
-        for name, weight in own.items()
-    }
+    below, somewhere = ({*map(id, _leaves(made))} for made in (_first(top), output))
+    levels = {}
+    for name, weight in own.items():
+        if name.startswith(layers + "."):
+            levels[name] = int(name.removeprefix(layers + ".").split(".", 1)[0])
+        elif id(weight) in somewhere:
+            levels[name] = -1 if id(weight) in below else len(stack)
     return Survey(levels, len(top) if isinstance(top, tuple) else None, len(calls) > len(stack))
 
 
@@ -60,9 +64,15 @@ def probe(device: torch.device, *tokens: int) -> tuple[Tensor, Tensor]:
     return row, torch.full_like(row, GIVEN, dtype=torch.uint8)
 
 
-def _leaves(output: object) -> Iterator[Tensor]:
-    """The weights in whose graph a tensor stands."""
-    assert isinstance(output, Tensor)
+def _first(output: object) -> Tensor:
+    found = output[0] if isinstance(output, tuple) else output
+    if not isinstance(found, Tensor):
+        raise ValueError("its layers do not hand on hidden states")
+    return found
+
+
+def _leaves(output: Tensor) -> Iterator[Tensor]:
+    """The weights that a tensor was derived from."""
     waiting, seen = [output.grad_fn], set()
     while waiting:
         node = waiting.pop()

@@ -113,7 +113,7 @@ def _fetched(package: Package, work: Path, kept: Path) -> Path:
         else:
             _pip(package, work)
     except _NoNetworkError as error:
-        command = f"`pip install {package.project}=={package.version}`"
+        command = f"`pip install --no-deps {package.project}=={package.version}`"
         if package.url or package.pip:
             kind = "--no-binary" if package.url else "--only-binary"
             command = (

@@ -1,0 +1,1 @@
+"""Tasks out of data sets: read (files, loading), drawn (sampling, mixing), and kept apart (splits, leaks)."""

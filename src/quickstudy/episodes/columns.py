@@ -47,15 +47,15 @@ def has_header(rows: Sequence[Sequence[str]], named: frozenset[str]) -> bool:
     first, rest = [cell.strip() for cell in rows[0]], rows[1:]
     if any(cell in named for cell in first):
         return True
-    known = sum(canonical(cell) is not None for cell in first)
+    known = {key for cell in first if (key := canonical(cell)) is not None}
+    if len(known) > 1:
+        return True
     repeated = any(
         cell and any(column < len(row) and row[column].strip() == cell for row in rest)
         for column, cell in enumerate(first)
     )
-    names = all(len(cell) <= 40 and "\n" not in cell for cell in first)
-    if not names or repeated:
-        return False
-    return known >= 2 or (len(set(first)) == len(first) and (known == 1 or _contrast(first, rest)))
+    names = all(len(cell) <= 40 and "\n" not in cell for cell in first) and len(set(first)) == len(first)
+    return names and not repeated and (len(known) == 1 or _contrast(first, rest))
 
 
 def _contrast(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:

@@ -2,11 +2,13 @@
 
 import codecs
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from quickstudy.core.types import QuickstudyError
 
+LINE_LIMIT = 1 << 28
 _BLOCK = 1 << 20
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -46,9 +48,13 @@ def encoding_of(path: Path) -> Encoding:
 
 
 def text_lines(path: Path, encoding: str) -> Iterator[str]:
-    """The lines with their ends, NULs removed; never fails on a byte."""
+    """The lines with their ends, NULs removed; never fails on a byte.
+
+    Errors: QuickstudyError for a line of LINE_LIMIT characters, before it fills the memory."""
     with path.open(encoding=encoding, errors="replace", newline="") as file:
-        for line in file:
+        for line in iter(partial(file.readline, LINE_LIMIT), ""):
+            if len(line) >= LINE_LIMIT:
+                raise QuickstudyError(f"{path}: over {LINE_LIMIT:,} characters in one line; break it up.")
             yield line.replace("\x00", "") if "\x00" in line else line
 
 

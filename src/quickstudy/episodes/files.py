@@ -51,10 +51,11 @@ def records(
         for row in chain(sample, rows):
             try:
                 yield Record(row.where, canonical_fields(row.fields, names))
-            except QuickstudyError as error:
+            except (QuickstudyError, RecursionError) as error:
+                what = str(error) if isinstance(error, QuickstudyError) else "a value is nested too deeply"
                 if problems is None:
-                    raise QuickstudyError(f"{row.where}: {error}") from None
-                problems.add("rows that could not be used", row.where, str(error))
+                    raise QuickstudyError(f"{row.where}: {what}; correct the row or remove it.") from None
+                problems.add("rows that could not be used", row.where, what)
     except OSError as error:
         raise QuickstudyError(
             f"{path}: cannot be read ({error.strerror or error}); check the path and permissions."

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from quickstudy.core.types import QuickstudyError
+from quickstudy.episodes.cleaning import clean
 from quickstudy.episodes.encodings import encoding_of, text_lines
 from quickstudy.episodes.lines import plain_lines
 from quickstudy.episodes.records import Problems, Record
@@ -38,7 +39,7 @@ def folder_rows(folder: Path, problems: Problems | None) -> Iterator[Record]:
 
 def _texts(folder: Path, problems: Problems | None) -> Iterator[Record]:
     for path in _files(folder):
-        where = f"{folder.name}/{path.relative_to(folder)}"
+        where = clean(f"{folder.name}/{path.relative_to(folder)}")
         try:
             if path.stat().st_size > FILE_LIMIT:
                 raise QuickstudyError(f"{path}: over {FILE_LIMIT >> 20} MiB in one text; split it.")
@@ -58,7 +59,7 @@ def _lines(path: Path, problems: Problems | None) -> Iterator[Record]:
     if encoding.doubt and problems is not None:
         problems.add("files in another encoding", path.name, encoding.doubt)
     for record in plain_lines(path, encoding):
-        yield Record(record.where, {**record.fields, "label": path.stem})
+        yield Record(clean(record.where), {**record.fields, "label": path.stem})
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from datasketch import MinHash, MinHashLSH
 from quickstudy.core.protocols import TaskKind
 from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes.cleaning import normalised, spelling_key
-from quickstudy.episodes.sources import Source
+from quickstudy.episodes.sources import Source, class_names
 
 SHINGLE = 5
 SHORT = 20
@@ -96,11 +96,11 @@ def without_leaks(
 def shared_classes(
     train_sources: Iterable[Source], evaluation_sources: Iterable[Source], kind: TaskKind
 ) -> dict[str, tuple[str, ...]]:
-    """{training source: its class names that an evaluation source has too}, case and spaces apart;
-    sources without any are not listed. Such classes are no fault, but a task with them is not wholly unseen."""
-    judged = {spelling_key(name) for source in evaluation_sources for name in _class_names(source, kind)}
+    """{training source: its class names that an evaluation source has too}, case and spaces apart; sources
+    without any are not listed. Such classes are no fault, but a task with them is not wholly unseen."""
+    judged = {spelling_key(name) for source in evaluation_sources for name in class_names(source, kind)}
     shared = {
-        source.name: tuple(name for name in _class_names(source, kind) if spelling_key(name) in judged)
+        source.name: tuple(name for name in class_names(source, kind) if spelling_key(name) in judged)
         for source in train_sources
     }
     return {name: found for name, found in shared.items() if found}
@@ -179,8 +179,3 @@ def _bands(threshold: float) -> tuple[int, int]:
         if 1 - (1 - threshold**size) ** bands >= 0.999:
             return bands, size
     return _PERMUTATIONS, 1
-
-
-def _class_names(source: Source, kind: TaskKind) -> list[str]:
-    found = {label for example in source.examples for label in kind.labels(example)}
-    return [*source.classes, *sorted(found - source.classes.keys())]

@@ -10,7 +10,7 @@ from quickstudy.episodes.columns import canonical
 from quickstudy.episodes.encodings import Encoding, text_lines
 from quickstudy.episodes.records import Problems, Record
 
-JSON_LIMIT = 1 << 30
+JSON_LIMIT = 1 << 28
 """bytes; a JSON file has to be read whole, so a larger one must be JSONL"""
 
 
@@ -44,7 +44,7 @@ def json_file(path: Path, encoding: Encoding, problems: Problems | None) -> Iter
         return
     if path.stat().st_size > JSON_LIMIT:
         raise QuickstudyError(
-            f"{path}: over 1 GB of JSON; save it as JSONL (one object a line), which is streamed."
+            f"{path}: over {JSON_LIMIT >> 20} MiB of JSON; save it as JSONL, one object a line."
         )
     try:
         whole = json.loads("".join(text_lines(path, encoding.name)))

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from quickstudy.core.protocols import TaskKind
 from quickstudy.core.types import Draw, QuickstudyError
+from quickstudy.episodes.exchange import export, import_
 from quickstudy.episodes.picking import Picker
 from quickstudy.episodes.shapes import Shape, ends, shape_of
 from quickstudy.episodes.sources import Index, Source, by_name, index_of
 
-__all__ = ["Shape", "Source", "draw", "redraw"]
+__all__ = ["Shape", "Source", "draw", "export", "import_", "redraw"]
 
 _ATTEMPTS = 20
 
@@ -46,7 +47,7 @@ def draw(source: Source, kind: TaskKind, shape: Shape, seed: int) -> Draw:
             classes={name: index.classes[name] for name in classes},
         )
     raise QuickstudyError(
-        f"{source.name}: its classes share too many examples for {shape.code}; "
+        f"{source.name}: its classes share too many examples, or have too few, for {shape.code}; "
         "ask for fewer ways, shots or queries."
     )
 
@@ -115,7 +116,8 @@ def _classes(source: Source, index: Index, shape: Shape, dice: Dice) -> tuple[li
         enough = sum(size >= least + shape.queries for size in ranked)
         raise QuickstudyError(
             f"{source.name}: {enough} of its {len(ranked)} classes have {least + shape.queries} "
-            f"different texts, and {fewest} are needed for {shape.code}; ask for fewer ways, shots or queries."
+            f"different texts, and {fewest} are needed for {shape.code}; "
+            "ask for fewer ways, shots or queries."
         )
     shots = dice.between(low, high if natural else min(high, spare))
     need = shape.queries + (min(shots, 1) if natural else shots)
@@ -135,20 +137,17 @@ def _examples(
         name: shape.queries if strict else min(shape.queries, len(orders[name]) - shot_quota[name])
         for name in classes
     }
+    natural = shape.balanced == "natural"
     picker = Picker(index, orders)
-    total = 0
-    if shape.balanced == "natural":
-        total = shots * len(classes)
-        shot_quota = {name: min(quota, 1) for name, quota in shot_quota.items()}
     query = picker.take(query_quota)
-    support = picker.take(shot_quota)
-    if support is not None and query is not None and len(support) < total:
-        pool = np.unique(np.concatenate([order for order in orders.values() if len(order)]))
-        support += picker.take_any(dice.shuffled(pool.tolist()), total - len(support))
-        if strict and len(support) < total:
-            return None
-    if strict and (picker.short or support is None or query is None):
+    support = picker.take({name: min(quota, 1) if natural else quota for name, quota in shot_quota.items()})
+    if strict and picker.short:
         return None
+    if natural:
+        pool = np.unique(np.concatenate(list(orders.values())))
+        support += picker.take_any(dice.shuffled(pool.tolist()), shots * len(classes) - len(support))
+        if strict and len(support) < shots * len(classes):
+            return None
     return dice.shuffled(support), dice.shuffled(query)
 
 

@@ -87,6 +87,12 @@ def _index(source: Source, kind: TaskKind) -> Index:
     )
 
 
+def class_names(source: Source, kind: TaskKind) -> list[str]:
+    """Those the source declares, then those that only its examples name."""
+    found = {label for example in source.examples for label in kind.labels(example)}
+    return [*source.classes, *sorted(found - source.classes.keys())]
+
+
 def by_name(sources: Iterable[Source]) -> dict[str, Source]:
     """Errors: QuickstudyError when two sources have one name."""
     found: dict[str, Source] = {}

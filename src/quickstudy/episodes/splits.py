@@ -8,7 +8,7 @@ from quickstudy.core.protocols import TaskKind
 from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes.cleaning import normalised_key, spelling_key
 from quickstudy.episodes.sampling import Dice
-from quickstudy.episodes.sources import Source
+from quickstudy.episodes.sources import Source, class_names
 
 PARTS = ("train", "validation", "test")
 
@@ -37,8 +37,7 @@ class Splits(NamedTuple):
 
 def by_class(source: Source, kind: TaskKind, fractions: Fractions, seed: int) -> Splits:
     """No class stands in two parts. Examples without a class, or with classes of two parts, are left out."""
-    found = {label for example in source.examples for label in kind.labels(example)}
-    names = [*source.classes, *sorted(found - source.classes.keys())]
+    names = class_names(source, kind)
     part_of = _parts(f"classes of {source.name}", names, fractions, seed)
 
     def part(example: Any) -> str | None:
@@ -92,8 +91,7 @@ def _things(source: Source, kind: TaskKind, by: str) -> list[str]:
         return [source.name]
     if by == "document":
         return [normalised_key(kind.texts(example)) for example in source.examples]
-    labels = {label for example in source.examples for label in kind.labels(example)}
-    return sorted({spelling_key(label) for label in labels | set(source.classes)})
+    return sorted({spelling_key(label) for label in class_names(source, kind)})
 
 
 def _parts(what: str, keys: Sequence[Hashable], fractions: Fractions, seed: int) -> dict[Hashable, str]:

@@ -47,7 +47,7 @@ def table(
             cells.pop()
         if len(cells) > len(names):
             mark = _MARKS.get(dialect.delimiter, "a delimiter")
-            what = f"{len(cells)} cells where {len(names)} were expected; put a text with {mark} in quotation marks"
+            what = f"{len(cells)} cells where {len(names)} were expected; quote a text that holds {mark}"
             if problems is None:
                 raise QuickstudyError(f"{where}: {what}.")
             problems.add("rows with too many cells", where, what)

@@ -1,8 +1,8 @@
 """Sentences out of templates such as `(turn|switch) on [the] {name}`, drawn by a seed.
 
-The notation is that of the Home Assistant intents (https://github.com/OHF-Voice/hassil): `[a]` may be left out,
-`(a|b)` is one of both, `(a;b)` both in any order, `{list}` or `{list:slot}` an entry of a list, `<rule>` another
-template.
+The notation is that of the Home Assistant intents (https://github.com/OHF-Voice/hassil): `[a]` may be left
+out, `(a|b)` is one of both, `(a;b)` both in any order, `{list}` or `{list:slot}` an entry of a list, `<rule>`
+another template.
 """
 
 import re
@@ -41,7 +41,7 @@ def sentence(
     template: str, rules: Mapping[str, str], entry: Callable[[str, Dice], str | None], dice: Dice
 ) -> str | None:
     """One sentence of a template. `entry` draws from the list of that name; an entry may be a template too.
-    None where it has nothing to draw from. Alternatives that stand first come more often, being the commoner."""
+    None where it has nothing to draw from. Of alternatives the first come more often: they are commoner."""
     words = _spoken(parsed(template), rules, entry, dice, 0)
     if words is None:
         return None
@@ -89,7 +89,7 @@ def _group(tokens: list[str], at: int, closing: str) -> tuple[Node, int]:
             ordered |= token == ";"
             branches.append([])
         elif token in ("{", "<"):
-            if at + 1 >= len(tokens) or tokens[at + 1] != _CLOSING[token]:
+            if at + 1 >= len(tokens) or tokens[at] in "[](){}<>|;" or tokens[at + 1] != _CLOSING[token]:
                 raise QuickstudyError(f"a template breaks off after {token}")
             name = tokens[at].partition(":")[0]
             branches[-1].append(Node("list" if token == "{" else "rule", name))

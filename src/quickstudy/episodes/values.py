@@ -19,7 +19,7 @@ def as_text(key: str, value: Any) -> str:
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _written(value)
-    raise QuickstudyError(f"{key} is {_named(value)} where a string was expected.")
+    raise QuickstudyError(f"{key} is {_named(value)} where a string was expected")
 
 
 def as_label(value: Any) -> str:
@@ -30,7 +30,7 @@ def as_label(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int | float):
         return _written(value)
-    raise QuickstudyError(f"label is {_named(value)} where a string or number was expected.")
+    raise QuickstudyError(f"label is {_named(value)} where a string or number was expected")
 
 
 def as_labels(value: Any) -> list[str]:
@@ -65,7 +65,7 @@ def _written(value: int | float) -> str:
         return str(value)
     except ValueError:  # an int of more digits than Python writes
         raise QuickstudyError(
-            "a number of thousands of digits stands where a label or text was expected."
+            "a number of thousands of digits stands where a label or text was expected"
         ) from None
 
 

@@ -1,0 +1,1 @@
+"""Meta-test, measures, intervals and paired tests, and the report that shows them."""

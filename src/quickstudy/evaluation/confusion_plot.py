@@ -10,6 +10,8 @@ from quickstudy.evaluation.wording import shortened
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+WIDTH = 10.3
+"""inches of the page"""
 NUMBERED = 20
 """classes up to which the counts are written into the cells"""
 
@@ -26,9 +28,10 @@ def draw(report: Report) -> "Figure | None":
     labels = [score.label for score in report.focus.scores if score.label in seen] if report.focus else []
     if not 0 < len(labels) <= MOST_CLASSES:
         return None
-    cell, size = (0.45, 9.0) if len(labels) <= 10 else (0.32, 8.0) if len(labels) <= NUMBERED else (0.14, 6.0)
     names = [shortened(label, 32) for label in labels]
+    size = 8.0 if len(labels) <= NUMBERED else 6.0
     margin = max(0.5, 0.15 + max(inches(name, size) for name in names))
+    cell = min(0.4, max(0.112, (WIDTH - margin) / len(labels)))
     side = cell * len(labels)
     whole = (margin + side + 0.1, margin + side + 0.1)
     figure = Figure(figsize=whole)

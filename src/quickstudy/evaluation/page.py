@@ -1,10 +1,10 @@
 """The report as one HTML page that loads nothing: plots and style lie inside it, and no script runs."""
 
 import html
-import importlib.util
 from importlib import resources
 from string import Template
 
+from quickstudy.evaluation.plots import draw
 from quickstudy.evaluation.report import Report
 from quickstudy.evaluation.sections import Figure, facts, sections
 from quickstudy.evaluation.tables import Table
@@ -18,13 +18,14 @@ NO_PLOTS = (
 
 def to_html(report: Report) -> str:
     """The whole page. Without matplotlib it has tables only, and one line that says what to install."""
+    parts: list[str] = []
     plots: dict[str, str] = {}
-    drawable = importlib.util.find_spec("matplotlib") is not None
-    if drawable:
-        from quickstudy.evaluation.plots import draw
-
+    try:
         plots = draw(report)
-    parts = [] if drawable else [f"<p><strong>{html.escape(NO_PLOTS)}</strong></p>"]
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != "matplotlib":
+            raise
+        parts.append(f"<p><strong>{html.escape(NO_PLOTS)}</strong></p>")
     parts.append(_facts(report))
     for section in sections(report):
         parts.append(f"<h2>{_text(section.heading)}</h2>")

@@ -11,6 +11,7 @@ from quickstudy.evaluation.wording import (
     difference,
     difference_bounds,
     estimate,
+    listed,
     p_value,
     percent,
     seconds,
@@ -195,8 +196,8 @@ def interval_of(report: Report) -> str:
 
 def sampled(report: Report) -> str:
     """How many episodes of how many tasks, and their seeds."""
-    seeds = ", ".join(map(str, report.about.seeds))
-    with_seeds = f", sampled with seed {seeds}" if seeds else ""
+    seeds = tuple(map(str, report.about.seeds))
+    with_seeds = f", sampled with {'seed' if len(seeds) == 1 else 'seeds'} {listed(seeds)}" if seeds else ""
     return f"{count(report.episodes, 'episode')} of {count(len(report.sources), 'task')}{with_seeds}."
 
 

@@ -1,4 +1,4 @@
-"""The files that last: a learned task (`.qs`) or a student, weights and a JSON document that says what they are.
+"""The files that last (`.qs`): a learned task or a student, as weights and a JSON document about them.
 
 A safetensors file (see `core.files`) whose metadata holds the format's name, its version and the document.
 Nothing in it is ever run.
@@ -21,8 +21,9 @@ LIMIT = 2 * 2**30
 
 
 def save_artifact(path: str | Path, what: str, tensors: Params, document: dict[str, Any]) -> None:
-    """Writes a task or a student, as `what` says, whole or not at all. `document` is plain JSON: dicts with text keys, lists, texts,
-    finite numbers, true, false, none. QuickstudyError for what `open_artifact` would refuse."""
+    """Writes a task or a student, as `what` says, whole or not at all. `document` is plain JSON: dicts with
+    text keys, lists, texts, finite numbers, true, false, none. QuickstudyError for what `open_artifact` would
+    refuse."""
     unsound = _not_finite(tensors)
     if unsound is not None:
         raise QuickstudyError(
@@ -39,13 +40,13 @@ def save_artifact(path: str | Path, what: str, tensors: Params, document: dict[s
 
 
 def open_artifact(path: str | Path, what: str) -> tuple[Params, dict[str, Any]]:
-    """The weights and the document of a file that holds `what`. QuickstudyError if the file is missing, truncated, changed,
-    made by a newer quickstudy, or something else."""
+    """The weights and the document of a file that holds `what`. QuickstudyError if the file is missing,
+    truncated, changed, made by a newer quickstudy, or something else."""
     tensors, metadata = load_tensors(path, LIMIT)
     if metadata.get("format") != FORMAT.format(what):
         raise QuickstudyError(
-            f"{shown(path)} holds no {what} but {metadata.get('format', 'something else')[:40]!a}; name a file "
-            f"that `quickstudy {MADE_BY.get(what, 'learn')}` wrote"
+            f"{shown(path)} holds no {what} but {metadata.get('format', 'something else')[:40]!a}; name a "
+            f"file that `quickstudy {MADE_BY.get(what, 'learn')}` wrote"
         )
     version = metadata.get("version", "")
     # a version is read only if it is short: converting a long text of digits takes for ever

@@ -1,0 +1,48 @@
+"""Two voices: lines for people on standard error, JSON for programs on standard output."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
+Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu or cuda.", show_default=True)]
+
+
+def say(line: str) -> None:
+    """One line for a person, whatever stands in it."""
+    print(plain(line), file=sys.stderr, flush=True)
+
+
+def emit(value: Any) -> None:
+    """One JSON object a line for a program."""
+    print(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def plain(text: str, most: int | None = None) -> str:
+    """Without line breaks and control characters, and cut to so many characters where asked."""
+    line = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    return line if most is None or len(line) <= most else line[: most - 1] + "…"
+
+
+def count(number: int, one: str, more: str = "") -> str:
+    """ "1 text", "1,024 texts"."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
+@contextmanager
+def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Something to tell how much is done; a bar where a person watches, else nothing."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)

@@ -1,0 +1,96 @@
+"""`quickstudy inspect`: what a file holds."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from quickstudy.cli.console import Json, emit, plain
+
+SHOWN = 30
+"""classes that are printed; --json has all"""
+
+
+def inspect(
+    file: Annotated[
+        Path, typer.Argument(help="A task that `learn` wrote, or a student that `meta-train` wrote.")
+    ],
+    json: Json = False,
+) -> None:
+    """Shows what a task or a student is made of. Loads no backbone.
+
+    [bold]Example[/bold]
+
+      quickstudy inspect cards.qs
+    """
+    from quickstudy.core.types import QuickstudyError
+    from quickstudy.store.artifact import open_artifact
+
+    what = "task"
+    try:
+        tensors, document = open_artifact(file, what)
+    except QuickstudyError as error:
+        if "'quickstudy.student'" not in str(error):
+            raise
+        what = "student"
+        tensors, document = open_artifact(file, what)
+    weights = sum(value.numel() for value in tensors.values())
+    try:
+        about = _about(what, document) | {"weights": weights, "bytes": file.stat().st_size}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise QuickstudyError(
+            f"{file} does not describe a {what} ({type(error).__name__}); get it anew"
+        ) from None
+    if json:
+        emit(about)
+        return
+    for line in _lines(about):
+        print(line)
+
+
+def _about(what: str, document: dict[str, Any]) -> dict[str, Any]:
+    common = {
+        "what": what,
+        "backbone": str(document["backbone"]["name"]),
+        "fingerprint": str(document["backbone"]["fingerprint"]),
+        "scope": str(document["scope"]),
+        "learner": dict(document["learner"]),
+    }
+    if what == "student":
+        return common | {"about": dict(document["about"])}
+    shots = Counter(label for example in document["examples"] for label in example["labels"])
+    return common | {
+        "name": str(document["name"]),
+        "kind": dict(document["kind"]),
+        "examples": len(document["examples"]),
+        "examples_left_out": bool(document["examples_left_out"]),
+        "classes": [
+            {"name": str(name), "description": str(said), "examples": shots[name]}
+            for name, said in document["classes"].items()
+        ],
+    }
+
+
+def _lines(about: dict[str, Any]) -> list[str]:
+    learner = about["learner"]
+    fields = ", ".join(f"{key} {value}" for key, value in learner.items() if key != "name")
+    lines = [
+        f"{about['what']:<10} {plain(about.get('name', ''))} ({about['bytes'] / 1024:.0f} KiB)",
+        f"{'backbone':<10} {plain(about['backbone'])}, scope {about['scope']}, weights {about['fingerprint']}",
+        f"{'learner':<10} {learner['name']}" + (f" ({fields})" if fields else ""),
+    ]
+    if about["what"] == "student":
+        summary = about["about"].get("summary")
+        return lines + ([f"{'training':<10} {plain(str(summary))}"] if summary else [])
+    texts = "left out of the file" if about["examples_left_out"] else str(about["examples"])
+    lines += [
+        f"{'kind':<10} {about['kind']['name']}, {about['kind'].get('parts', 1)} text(s) an example",
+        f"{'examples':<10} {texts}",
+        f"{'classes':<10} {len(about['classes'])}",
+    ]
+    for each in about["classes"][:SHOWN]:
+        said = f": {plain(each['description'], 60)}" if each["description"] else ""
+        lines.append(f"  {each['examples']:>5}  {plain(each['name'], 60)}{said}")
+    more = len(about["classes"]) - SHOWN
+    return lines + ([f"  and {more} more; --json lists all"] if more > 0 else [])

@@ -1,0 +1,160 @@
+"""`quickstudy learn`: examples, class names, or both, to a `.qs` file; and what the task makes of its own examples."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quickstudy.cli.console import Device, Json, count, emit, plain, progress, say
+
+if TYPE_CHECKING:
+    from quickstudy.doubts import Check
+    from quickstudy.task import Task
+
+SHOWN = 10
+"""doubtful examples that are printed; --json has all"""
+
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--columns", metavar="FIELD=COLUMN", help="Which column holds what, where the guess is wrong: "
+                 "text=utterance, label=intent, pair=…, labels=…, description=…; may be repeated."),
+]  # fmt: skip
+NoCheck = Annotated[bool, typer.Option("--no-check", help="Skip the leave-one-out check.")]
+
+
+def learn(
+    examples: Annotated[
+        str | None,
+        typer.Argument(
+            help="CSV, TSV, JSONL, JSON, Parquet, a folder with a sub-folder a class, or hf:owner/name."
+        ),
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The task's file, such as cards.qs.")] = ...,  # type: ignore[assignment]
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Class names: a .txt (one a line), a .csv (name, description), or 'sports, politics'."
+        ),
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="classification or multilabel; guessed from the examples unless given.")
+    ] = None,
+    columns: Columns = None,
+    model: Annotated[
+        str,
+        typer.Option(help="minilm, e5-small, smollm2, a hub id, a folder, or a meta-trained student's file."),
+    ] = "minilm",
+    learner: Annotated[
+        str | None, typer.Option(help="prior_head, prototypes, frozen_linear, fine_tune, maml, reptile, …")
+    ] = None,
+    device: Device = "auto",
+    no_examples: Annotated[
+        bool,
+        typer.Option("--no-examples", help="Leave the texts out of the file; the task can then not grow."),
+    ] = False,
+    no_check: NoCheck = False,
+    json: Json = False,
+) -> None:
+    """Learns a task from examples, class names, or both.
+
+    [bold]Examples[/bold]
+
+      quickstudy learn examples.csv -o cards.qs
+
+      quickstudy learn examples.csv -o cards.qs --columns text=utterance --columns label=intent
+
+      quickstudy learn --labels "sports, politics" -o news.qs      with no example at all
+    """
+    from quickstudy.cli.labels import read_labels
+    from quickstudy.cli.places import check_place, columns_of
+    from quickstudy.core.types import QuickstudyError
+    from quickstudy.student import load
+
+    if examples is None and labels is None:
+        raise QuickstudyError("there is nothing to learn from; give a file of examples, --labels, or both")
+    check_place(output)
+    named = columns_of(columns)
+    classes = read_labels(labels) if labels else {}
+    student = load(model, learner=learner, device=device)
+    began = time.perf_counter()
+    task = student.learn(examples or (), classes, kind, output.stem, named)
+    seconds = time.perf_counter() - began
+    task.save(output, examples=not no_examples)
+    finish(task, output, seconds, no_check, json)
+
+
+def finish(task: "Task", output: Path, seconds: float, no_check: bool, json: bool) -> None:
+    """Reports on a task that has just been learned and saved."""
+    found = None if no_check or not task.examples else checked(task)
+    cut = cut_texts(task)
+    if json:
+        emit(
+            {
+                "file": str(output),
+                "classes": len(task.classes),
+                "examples": len(task.examples),
+                "cut": cut,
+                "seconds": round(seconds, 3),
+                "check": None if found is None else check_record(found),
+            }
+        )
+        return
+    learned = f"{count(len(task.classes), 'class', 'classes')} from {count(len(task.examples), 'example')}"
+    say(f"learned {learned} in {seconds:.2f} s -> {output} ({output.stat().st_size / 1024:.0f} KiB)")
+    if cut:
+        say(f"{count(cut, 'example is', 'examples are')} longer than {task.student.loaded.name} reads "
+            f"({task.student.loaded.limit} tokens); the rest of them was not seen")  # fmt: skip
+    if found is not None:
+        report(found)
+    say(f"next: quickstudy predict {output} < lines.txt")
+
+
+def checked(task: "Task") -> "Check":
+    """The leave-one-out check, with a bar."""
+    with progress("checking", len(task.examples)) as tell:
+        return task.check(lambda done, _: tell(done))
+
+
+def cut_texts(task: "Task") -> int:
+    """How many examples are longer than the backbone reads."""
+    if not task.examples:
+        return 0
+    read = task.student.reader.read([task.kind.texts(example) for example in task.examples])
+    return int((read.cut > 0).sum())
+
+
+def report(found: "Check") -> None:
+    """The check, for people."""
+    low, high = 100 * found.low, 100 * found.high
+    say(f"accuracy on its own examples, {found.how}: {100 * found.accuracy:.1f} % "
+        f"(95 % interval {low:.1f} to {high:.1f}; {found.right} of {found.examples})")  # fmt: skip
+    if found.alone:
+        say(f"{count(found.alone, 'example is', 'examples are')} the only one of a class: left out, only the class's "
+            "name remained to judge by, so this looks worse than the task is")  # fmt: skip
+    if found.doubts:
+        say(f"{count(len(found.doubts), 'doubtful example')}; are these labels right?")
+    for doubt in found.doubts[:SHOWN]:
+        given, said = ", ".join(doubt.given) or "(none)", ", ".join(doubt.said) or "(none)"
+        say(f"  {plain(doubt.text, 60)!r} is labelled {plain(given, 40)}, looks like {plain(said, 40)} "
+            f"({100 * doubt.probability:.0f} %)")  # fmt: skip
+    if len(found.doubts) > SHOWN:
+        say(f"  and {len(found.doubts) - SHOWN} more; --json lists all")
+
+
+def check_record(found: "Check") -> dict[str, Any]:
+    """The check as JSON has it."""
+    return {
+        "how": found.how,
+        "accuracy": found.accuracy,
+        "low": found.low,
+        "high": found.high,
+        "right": found.right,
+        "examples": found.examples,
+        "alone": found.alone,
+        "doubtful": [
+            {"place": doubt.place, "text": doubt.text, "given": list(doubt.given), "said": list(doubt.said),
+             "probability": doubt.probability}
+            for doubt in found.doubts
+        ],
+    }  # fmt: skip

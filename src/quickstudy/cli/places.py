@@ -1,0 +1,38 @@
+"""Checks before the long work begins: where the result goes, and which columns are meant."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from quickstudy.core.files import shown
+from quickstudy.core.types import QuickstudyError
+from quickstudy.episodes.columns import CANONICAL
+
+
+def check_place(output: Path) -> None:
+    """QuickstudyError where a file cannot be written, as far as that can be known before."""
+    folder = output.parent
+    try:
+        if output.is_dir():
+            raise QuickstudyError(f"cannot write {shown(output)}: it is a folder; name a file inside it")
+        if not folder.is_dir():
+            raise QuickstudyError(
+                f"cannot write {shown(output)}: there is no folder {shown(folder)}; create it first"
+            )
+    except (OSError, ValueError) as error:
+        raise QuickstudyError(f"cannot write {shown(output)}: {error}") from None
+    if not os.access(folder, os.W_OK):
+        raise QuickstudyError(f"cannot write {shown(output)}: you may not write there; choose another folder")
+
+
+def columns_of(written: Sequence[str] | None) -> dict[str, str] | None:
+    """From ["text=utterance", "label=intent"], also with commas between them."""
+    found = {}
+    for pair in (part for each in written or () for part in each.split(",")):
+        field, equals, column = pair.partition("=")
+        if not equals or field.strip() not in CANONICAL or not column.strip():
+            raise QuickstudyError(
+                f"--columns {pair}: write FIELD=COLUMN, where FIELD is one of {', '.join(CANONICAL)}"
+            )
+        found[field.strip()] = column.strip()
+    return found or None

@@ -1,0 +1,127 @@
+"""`quickstudy predict`: texts in, the same texts with labels out, in constant memory however many there are."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quickstudy.cli.console import Device, count, progress, say
+
+if TYPE_CHECKING:
+    from quickstudy.cli.answers import Writer
+    from quickstudy.cli.rows import Row
+    from quickstudy.task import Task
+
+AT_ONCE = 1024
+"""rows judged together"""
+CHARACTERS = 1 << 22
+"""after which a group is full, however few its rows"""
+
+
+def predict(
+    task: Annotated[Path, typer.Argument(help="A file that `quickstudy learn` wrote.")],
+    input: Annotated[
+        str,
+        typer.Argument(help="CSV, TSV, JSONL, Parquet or text file; - is standard input, one text a line."),
+    ] = "-",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this .csv, .tsv, .jsonl or .txt.")
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option("--column", help="The column of the text; twice for pairs of texts.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=0, help="List so many of the most probable classes, too.")] = 0,
+    device: Device = "auto",
+    json: Annotated[bool, typer.Option("--json", help="Write one JSON object a text.")] = False,
+) -> None:
+    """Labels texts. What comes out has the rows and the form of what went in, with label and probability added.
+
+    From standard input: label, probability and text, with tabs between them. Several labels stand with | between
+    them. A row without words keeps its place and gets no label.
+
+    [bold]Examples[/bold]
+
+      quickstudy predict cards.qs < lines.txt
+
+      quickstudy predict cards.qs mails.csv -o labelled.csv --column body
+
+      quickstudy predict cards.qs mails.jsonl --top 3 > labelled.jsonl
+    """
+    from quickstudy.cli.answers import writer
+    from quickstudy.cli.places import check_place
+    from quickstudy.cli.rows import read
+    from quickstudy.core.files import write_lines
+    from quickstudy.kinds.multilabel import MultiLabel
+    from quickstudy.reopening import reopen
+
+    if output is not None:
+        check_place(output)
+    opened = reopen(task, device=device)
+    found = read(None if input == "-" else Path(input), column or [], getattr(opened.kind, "parts", 1))
+    if found.doubt:
+        say(f"warning: {found.doubt}")
+    by_hand = input == "-" and sys.stdin.isatty()
+    if by_hand:
+        say("one text a line, please; Ctrl-D ends")
+    began = time.perf_counter()
+    place = write_lines(output) if output is not None else nullcontext(sys.stdout)
+    with place as file, progress("predicting", None) as tell:
+        to = writer(
+            found, file, output, json, isinstance(opened.kind, MultiLabel), min(top, len(opened.classes))
+        )
+        told = tell if output is not None else _nobody
+        total, blank, cut = _run(opened, found.rows, to, 1 if by_hand else AT_ONCE, told)
+    _report(opened, total, blank, cut, time.perf_counter() - began, output)
+
+
+def _run(task: "Task", rows: Iterable["Row"], to: "Writer", at_once: int, tell) -> tuple[int, int, int]:  # type: ignore[no-untyped-def]
+    """Judges and writes everything; how many rows there were, without words, and longer than can be read."""
+    from quickstudy.core.types import QuickstudyError
+
+    total = blank = cut = 0
+    for group in _groups(rows, at_once):
+        answers = iter(task.predict([row.text for row in group if row.text is not None]))
+        for row in group:
+            answer = None if row.text is None else next(answers)
+            blank += answer is None
+            cut += bool(answer and answer.cut)
+            to.write(row, answer)
+        if at_once == 1:
+            sys.stdout.flush()
+        total += len(group)
+        tell(total)
+    if not total:
+        raise QuickstudyError("there are no texts in the input; give at least one")
+    return total, blank, cut
+
+
+def _groups(rows: Iterable["Row"], at_once: int) -> Iterator[list["Row"]]:
+    group: list[Row] = []
+    size = 0
+    for row in rows:
+        group.append(row)
+        size += sum(map(len, row.text)) if row.text else 0
+        if len(group) >= at_once or size > CHARACTERS:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _nobody(done: int) -> None:
+    """A bar would stand in the way of answers on the same terminal."""
+
+
+def _report(task: "Task", total: int, blank: int, cut: int, seconds: float, output: Path | None) -> None:
+    if output is not None:
+        say(f"judged {count(total, 'text')} in {seconds:.1f} s -> {output}")
+    if blank:
+        say(f"warning: {count(blank, 'row has', 'rows have')} no words and got no label")
+    if cut:
+        loaded = task.student.loaded
+        say(f"warning: {count(cut, 'text is', 'texts are')} longer than {loaded.name} reads ({loaded.limit} tokens); "
+            "the rest of them was not seen")  # fmt: skip

@@ -1,0 +1,143 @@
+"""What `predict` reads: lines, tables or JSON, one row at a time, each with its text and everything else it holds."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from quickstudy.core.files import shown
+from quickstudy.core.types import QuickstudyError
+from quickstudy.episodes.columns import mapping
+from quickstudy.episodes.encodings import encoding_of, text_lines
+from quickstudy.episodes.files import canonical_fields
+from quickstudy.episodes.lines import json_file, json_lines
+from quickstudy.episodes.parquet import parquet_rows
+from quickstudy.episodes.records import Record
+from quickstudy.episodes.tables import guess_dialect, table
+
+SAMPLE = 200
+"""rows that the text column is guessed from"""
+TABLES = (".csv", ".tsv", ".tab")
+JSONS = (".jsonl", ".ndjson", ".json", ".parquet")
+
+
+class Row(NamedTuple):
+    """One row of the input."""
+
+    text: str | tuple[str, str] | None
+    """what is judged; None where there are no words"""
+    fields: dict[str, Any]
+    """all of it, as it came"""
+
+
+class Input(NamedTuple):
+    """The rows, and what the output should look like to match them."""
+
+    rows: Iterator[Row]
+    form: str
+    """lines, table or json"""
+    delimiter: str = ","
+    quoting: int = 0
+    header: bool = True
+    doubt: str = ""
+    """what the user should know about how the file was read"""
+
+
+def read(path: Path | None, columns: Sequence[str], parts: int) -> Input:
+    """The rows of a file, or of standard input (None): one text a line. `columns` name the text's column, or the two
+    of a pair; `parts` is how many texts the task judges together. QuickstudyError for what cannot be read."""
+    if len(columns) not in (0, parts):
+        raise QuickstudyError(
+            f"--column is given {len(columns)} times; this task judges {parts} text(s) together"
+        )
+    if path is None:
+        if parts == 2:
+            raise QuickstudyError("this task judges pairs of texts; give a CSV or JSONL with two columns")
+        return Input(_from_lines(_decoded(sys.stdin.buffer)), "lines")
+    try:
+        if not path.is_file():
+            raise QuickstudyError(f"{shown(path)}: there is no such file; check the name")
+        if path.stat().st_size == 0:
+            raise QuickstudyError(f"{shown(path)}: the file is empty; give at least one text")
+        return _from_file(path, columns, parts)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise QuickstudyError(
+            f"{shown(path)}: cannot be read ({reason}); check its name and permissions"
+        ) from None
+
+
+def _from_file(path: Path, columns: Sequence[str], parts: int) -> Input:
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return Input(_judged(path, parquet_rows(path), columns, parts), "json")
+    encoding = encoding_of(path)
+    doubt = f"{path.name}: {encoding.doubt}" if encoding.doubt else ""
+    if suffix in (".json", ".jsonl", ".ndjson"):
+        read_json = json_file if suffix == ".json" else json_lines
+        return Input(_judged(path, read_json(path, encoding, None), columns, parts), "json", doubt=doubt)
+    if suffix in TABLES:
+        dialect = guess_dialect(path, encoding, frozenset(columns))
+        rows = _judged(path, table(path, encoding, frozenset(columns), None), columns, parts)
+        return Input(rows, "table", dialect.delimiter or ",", dialect.quoting, dialect.header, doubt)
+    if suffix not in (".txt", ""):
+        raise QuickstudyError(
+            f"{path.name}: files {suffix} are not known; use .txt, .csv, .tsv, .jsonl or .parquet"
+        )
+    if parts == 2:
+        raise QuickstudyError(
+            f"{path.name}: this task judges pairs of texts; give a CSV or JSONL with two columns"
+        )
+    return Input(_from_lines(text_lines(path, encoding.name)), "lines", doubt=doubt)
+
+
+def _from_lines(lines: Iterator[str]) -> Iterator[Row]:
+    """A blank line is a row, too: what comes out lines up with what went in."""
+    for line in lines:
+        text = line.rstrip("\r\n")
+        yield Row(_clean("a line", text), {"text": text})
+
+
+def _decoded(stream: Any) -> Iterator[str]:
+    """UTF-8, with or without its mark; bytes that are none become \ufffd."""
+    for number, line in enumerate(stream):
+        if number == 0 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise QuickstudyError("standard input is UTF-16; send UTF-8, or name a file")
+        yield line.decode("utf-8-sig" if number == 0 else "utf-8", "replace")
+
+
+def _judged(path: Path, records: Iterator[Record], columns: Sequence[str], parts: int) -> Iterator[Row]:
+    sample = list(islice(records, SAMPLE))
+    if not sample:
+        raise QuickstudyError(f"{shown(path)}: there are no rows in it; give at least one text")
+    wanted = ("text", "pair")[:parts]
+    explicit = dict(zip(wanted, columns, strict=False))
+    found = mapping(path.name, [row.fields for row in sample], explicit)
+    names = {key: name for name, key in found.items() if key in wanted}
+    for key in wanted:
+        if key not in names:
+            raise QuickstudyError(
+                f"{path.name}: no column can be taken for the {'second ' * (key == 'pair')}text; the columns are "
+                f"{', '.join(sample[0].fields)}; name it with --column"
+            )
+    for where, fields in chain(sample, records):
+        yield Row(_texts(where, fields, names), fields)
+
+
+def _texts(where: str, fields: Mapping[str, Any], names: Mapping[str, str]) -> str | tuple[str, str] | None:
+    texts = [_clean(where, fields.get(name)) for name in names.values()]
+    if "pair" not in names:
+        return texts[0]
+    ordered = dict(zip(names, texts, strict=True))
+    first, second = ordered["text"], ordered["pair"]
+    return (first, second) if first is not None and second is not None else None
+
+
+def _clean(where: str, value: Any) -> str | None:
+    """The text as `learn` would have cleaned it; None where no words are left."""
+    try:
+        text = canonical_fields({"text": value}, {}).get("text", "")
+    except QuickstudyError as error:
+        raise QuickstudyError(f"{where}: {error}") from None
+    return text if text.strip() else None

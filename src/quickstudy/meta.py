@@ -1,0 +1,161 @@
+"""Meta-training by a recipe: sources to episodes, a loop over them, a student at the end."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+
+from quickstudy import config
+from quickstudy import recipe as recipes
+from quickstudy.core.protocols import Learner, TaskKind
+from quickstudy.core.types import Batch, Draw, Episode, Params
+from quickstudy.episodes.leaks import without_leaks
+from quickstudy.episodes.loading import load
+from quickstudy.episodes.mixing import Mixture
+from quickstudy.episodes.packaged import packaged_source
+from quickstudy.episodes.sampling import draw
+from quickstudy.episodes.shapes import Shape, ends
+from quickstudy.episodes.sources import Source, index_of
+from quickstudy.episodes.splits import Fractions, by_class
+from quickstudy.recipe import Recipe, SourceTable, ValidatingTable
+from quickstudy.student import Student, backbone, fresh
+from quickstudy.training import loop
+from quickstudy.training.journal import Watch
+from quickstudy.training.outcome import Validation
+
+FILE = "student.qs"
+
+
+def meta_train(
+    recipe: str | Path | Mapping[str, Any], folder: str | Path | None = None, watch: Watch | None = None
+) -> Student:
+    """Meta-trains by `recipe` (a TOML file, or the same tables).
+
+    `folder` keeps checkpoints, the journal and, at the end, `student.qs`, which `load` opens; the same call goes on
+    where a killed one stopped and ends with the same weights. `watch` is told of every step. The student's `about`
+    holds the recipe and, under "summary", what came of it; "leaks" says which rows were dropped beforehand.
+    """
+    read = recipes.read(recipe)
+    table = read.student
+    loaded = backbone(table.backbone, table.scope, table.precision, table.device)  # type: ignore[arg-type]
+    student = fresh(loaded, read.learner, table.backbone)
+    kind: TaskKind = config.build(config.KINDS, read.kind, f"{read.title}, [kind]", {"reader": student.reader})
+    train, validation, leaks = sources(read, kind)
+    if watch:
+        watch({"event": "note", "text": leaks})
+    draws = validation_draws(validation, kind, read.validating)
+    trained = loop.meta_train(
+        student.learner,
+        student.theta,
+        stream(train, kind, read),
+        judge(student.learner, kind, draws),
+        read.training,
+        folder,
+        watch,
+        about=_about(read, (*train, *validation), kind),
+    )
+    about = {"recipe": read.written, "summary": trained.summary(), "leaks": leaks}
+    student = dataclasses.replace(student, theta=trained.theta, about=about)
+    if folder is not None:
+        path = Path(folder) / FILE
+        student = dataclasses.replace(student, origin=str(path))
+        student.save(path)
+    return student
+
+
+def sources(recipe: Recipe, kind: TaskKind) -> tuple[tuple[Source, ...], tuple[Source, ...], str]:
+    """Training and validation sources that share no row, and a sentence on what was dropped to make it so."""
+    train = tuple(_source(table, recipe, kind) for table in recipe.train)
+    validation = tuple(_source(table, recipe, kind) for table in recipe.validation)
+    if not validation:
+        fraction = recipe.validating.fraction
+        cut = [by_class(source, kind, Fractions(1 - fraction, fraction, 0.0), recipe.training.seed) for source in train]
+        train = tuple(source for parts in cut for source in parts.train)
+        validation = tuple(source for parts in cut for source in parts.validation)
+    judged = [kind.texts(example) for source in validation for example in source.examples]
+    train, report = without_leaks(train, judged, kind)
+    return train, validation, str(report)
+
+
+def stream(train: Sequence[Source], kind: TaskKind, recipe: Recipe) -> Callable[[int], list[Episode]]:
+    """The episodes of an outer step, a function of the step alone."""
+    mixture = Mixture(tuple(train), recipe.alpha)
+    plan = recipe.training
+
+    def episodes(step: int) -> list[Episode]:
+        numbers = range(step * plan.tasks, (step + 1) * plan.tasks)
+        return [
+            episode(draw(source, kind, narrowed(recipe.episodes, source, kind), n), kind)
+            for n in numbers
+            for source in [mixture.source(n, plan.seed)]
+        ]
+
+    return episodes
+
+
+def narrowed(shape: Shape, source: Source, kind: TaskKind) -> Shape:
+    """The shape with no more ways and shots than the source has classes and examples for."""
+    most = max(shape.queries + 1, 1)
+    members = index_of(source, kind).members.values()
+    classes = sum(len(member) >= most for member in members)
+    if shape.ways is None:
+        return shape
+    low, high = ends(shape.ways)
+    return dataclasses.replace(shape, ways=(min(low, classes), min(high, classes)))
+
+
+def episode(drawn: Draw, kind: TaskKind) -> Episode:
+    """An episode as a learner sees it."""
+    return Episode(kind.encode(drawn.support, drawn.classes), kind.encode(drawn.query, drawn.classes), kind.loss)
+
+
+def validation_draws(validation: Sequence[Source], kind: TaskKind, table: ValidatingTable) -> list[Draw]:
+    """The same tasks every time: of every source, at every number of shots that it has the examples for."""
+    found = []
+    for source in validation:
+        smallest = min(len(members) for members in index_of(source, kind).members.values())
+        for shots in table.shots:
+            if shots < smallest:
+                shape = Shape(table.ways or None, shots, table.queries)
+                found += [draw(source, kind, shape, seed) for seed in range(table.episodes)]
+    return found
+
+
+def judge(learner: Learner, kind: TaskKind, draws: Sequence[Draw]) -> Callable[[Params], Validation]:
+    """Accuracy and loss on fixed tasks, through the same adapt and predict that training and users run."""
+    encoded = [(drawn, episode(drawn, kind)) for drawn in draws]
+
+    def validate(theta: Params) -> Validation:
+        scores, losses = [], []
+        for drawn, task in encoded:
+            adapted = learner.adapt(theta, task.support, kind.loss)
+
+            def score(batch: Batch, adapted: Params = adapted) -> torch.Tensor:
+                with torch.no_grad():
+                    return learner.predict(theta, adapted, batch)
+
+            fitted = kind.fit(score, drawn.support, drawn.classes)
+            answers = kind.answer(score, fitted, drawn.query, drawn.classes)
+            scores.append(kind.measure(answers, drawn.query)["accuracy"])
+            losses.append(float(kind.loss(score(task.query), task.query)))
+        return Validation(fmean(scores), fmean(losses), tuple(scores))
+
+    return validate
+
+
+def _source(table: SourceTable, recipe: Recipe, kind: TaskKind) -> Source:
+    if table.packaged:
+        return dataclasses.replace(packaged_source(table.packaged, kind), weight=table.weight)
+    found = load(recipes.place(table, recipe), kind, table.columns or None)
+    examples = found.examples[: table.rows] if table.rows else found.examples
+    return Source(table.title, examples, {}, table.weight, table.licence)
+
+
+def _about(recipe: Recipe, used: Sequence[Source], kind: TaskKind) -> str:
+    """What decides the outcome besides plan and theta: a checkpoint of anything else is refused."""
+    prints = {source.name: index_of(source, kind).fingerprint for source in used}
+    return json.dumps({"recipe": recipe.written, "sources": prints}, sort_keys=True, default=str)

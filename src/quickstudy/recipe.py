@@ -1,0 +1,151 @@
+"""A recipe: everything a meta-training depends on, as a TOML file that is checked before anything runs."""
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from quickstudy import config
+from quickstudy.core.types import QuickstudyError
+from quickstudy.episodes.shapes import Shape
+from quickstudy.training.plan import Plan
+
+DATA = "QUICKSTUDY_DATA"
+
+
+@dataclass(frozen=True)
+class StudentTable:
+    """What is meta-trained."""
+
+    backbone: str = "minilm"
+    scope: str = "head"
+    precision: str = "auto"
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """One data set, by exactly one of `path` (beside the recipe), `data` (under QUICKSTUDY_DATA) and `packaged`."""
+
+    path: str = ""
+    data: str = ""
+    packaged: str = ""
+    name: str = ""
+    weight: float = 1.0
+    licence: str = ""
+    columns: dict[str, str] = field(default_factory=dict)
+    domain: str = ""
+    """only rows of this domain"""
+    rows: int = 0
+    """only the first so many; 0: all"""
+
+    @property
+    def title(self) -> str:
+        return self.name or self.data or self.packaged or Path(self.path).stem
+
+
+@dataclass(frozen=True)
+class ValidatingTable:
+    """The validation tasks: for each source and number of shots, `episodes` of them."""
+
+    episodes: int = 2
+    shots: tuple[int, ...] = (0, 1, 4, 16)
+    queries: int = 5
+    ways: int = 0
+    """0: every class of the source"""
+    fraction: float = 0.2
+    """of the training sources' classes, held out where the recipe names no validation source"""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The whole of it."""
+
+    title: str
+    folder: Path
+    student: StudentTable
+    learner: dict[str, Any]
+    kind: dict[str, Any]
+    episodes: Shape
+    alpha: float
+    train: tuple[SourceTable, ...]
+    validation: tuple[SourceTable, ...]
+    validating: ValidatingTable
+    training: Plan
+    written: dict[str, Any]
+
+
+def read(given: str | Path | Mapping[str, Any]) -> Recipe:
+    """A recipe from its file or from the same tables in Python. Unknown keys fail and name the near miss."""
+    title, folder, tables = _tables(given)
+    known = {"student", "learner", "kind", "episodes", "train", "validation", "validating", "training"}
+    for key in tables:
+        if key not in known:
+            raise QuickstudyError(f"{title}: there is no table {config.near(key, known)}")
+    episodes = dict(tables.get("episodes", {}))
+    alpha = config.checked(episodes.pop("alpha", 0.0), float, f"{title}, [episodes]: alpha")
+    train = _sources(tables.get("train", []), f"{title}, [[train]]")
+    if not train:
+        raise QuickstudyError(f"{title}: there is no [[train]] source; name one data set at least")
+    return Recipe(
+        title,
+        folder,
+        _made(StudentTable, tables.get("student", {}), f"{title}, [student]"),
+        dict(tables.get("learner", {"name": "prior_head"})),
+        dict(tables.get("kind", {"name": "classification"})),
+        _made(Shape, episodes, f"{title}, [episodes]"),
+        alpha,
+        train,
+        _sources(tables.get("validation", []), f"{title}, [[validation]]"),
+        _made(ValidatingTable, tables.get("validating", {}), f"{title}, [validating]"),
+        _made(Plan, tables.get("training", {}), f"{title}, [training]"),
+        dict(tables),
+    )
+
+
+def place(source: SourceTable, recipe: Recipe) -> str:
+    """Where the rows of a source lie: a path, or a name on the hub."""
+    if source.path:
+        return source.path if source.path.startswith("hf:") else str(recipe.folder / source.path)
+    root = os.environ.get(DATA)
+    if not root:
+        raise QuickstudyError(
+            f"{recipe.title} reads {source.data!r} under the folder that {DATA} names, which is not set; "
+            "docs/data.md says where to get the data sets"
+        )
+    return str(Path(root) / f"{source.data}.jsonl")
+
+
+def _tables(given: str | Path | Mapping[str, Any]) -> tuple[str, Path, dict[str, Any]]:
+    if isinstance(given, Mapping):
+        return "the recipe", Path(), dict(given)
+    path = Path(given)
+    try:
+        return path.name, path.parent, tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise QuickstudyError(f"there is no recipe {path}; give the path of a TOML file") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise QuickstudyError(f"{path} cannot be read as TOML: {error}") from None
+
+
+def _sources(tables: Any, where: str) -> tuple[SourceTable, ...]:
+    if not isinstance(tables, Sequence) or isinstance(tables, str):
+        raise QuickstudyError(f"{where} must be a list of tables")
+    found = tuple(_made(SourceTable, table, where) for table in tables)
+    for source in found:
+        if sum(map(bool, (source.path, source.data, source.packaged))) != 1:
+            raise QuickstudyError(f"{where}: give each source exactly one of path, data and packaged")
+    return found
+
+
+def _made(kind: type, table: Any, where: str) -> Any:
+    """A frozen dataclass from a table; its fields' names and types are the schema."""
+    if not isinstance(table, Mapping):
+        raise QuickstudyError(f"{where} must be a table")
+    hints = get_type_hints(kind)
+    for key in table:
+        if key not in hints:
+            raise QuickstudyError(f"{where}: there is no key {config.near(key, hints)}")
+    return kind(**{key: config.checked(value, hints[key], f"{where}: {key}") for key, value in table.items()})
