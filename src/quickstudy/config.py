@@ -95,7 +95,9 @@ def _fits(value: Any, hint: Any) -> bool:
         return True
     if typing.get_origin(hint) is tuple:
         inside = typing.get_args(hint)
-        return isinstance(value, list | tuple) and len(value) == len(inside) and all(map(_fits, value, inside))
+        return (
+            isinstance(value, list | tuple) and len(value) == len(inside) and all(map(_fits, value, inside))
+        )
     if typing.get_origin(hint) is typing.Literal:
         return value in typing.get_args(hint)
     if hint is float:

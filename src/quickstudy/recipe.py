@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from quickstudy import config
+from quickstudy.backbones.encoder import Precision
 from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes.shapes import Shape
 from quickstudy.training.plan import Plan
@@ -21,7 +22,7 @@ class StudentTable:
 
     backbone: str = "minilm"
     scope: str = "head"
-    precision: str = "auto"
+    precision: Precision = "auto"
     device: str = "auto"
 
 

@@ -45,7 +45,9 @@ def _task(
 def _student(
     path: str | Path, tensors: Params, document: dict[str, Any], precision: Precision, device: str
 ) -> Student:
-    if document["student"] is not None:  # its theta holds weights of the backbone: it lies in a file of its own
+    if (
+        document["student"] is not None
+    ):  # its theta holds weights of the backbone: it lies in a file of its own
         student = load(document["student"], precision=precision, device=device)
         if digest(student.theta) != document["theta"]:
             raise QuickstudyError(

@@ -143,4 +143,3 @@ def check_weights(loaded: Loaded, fingerprint: str, path: str | Path) -> None:
             f"{path} was learned with other weights of {loaded.name} ({fingerprint}, here {loaded.fingerprint}); "
             "get those, or learn it again"
         )
-

@@ -95,11 +95,16 @@ class Task:
         """Learns again with more examples and, where they bring any, more classes. A text that is there already gets
         its new label."""
         if self.examples_left_out:
-            raise QuickstudyError("this task was saved without its examples, so it cannot grow; learn it again")
+            raise QuickstudyError(
+                "this task was saved without its examples, so it cannot grow; learn it again"
+            )
         table = config.table(config.KINDS, self.kind, "reader")
         named = {**self.classes, **given.classes_of(labels)}
         new = given.gathered(examples, named, table["name"].partition(".v")[0], columns)
-        merged = {**self.classes, **{name: said or self.classes.get(name, "") for name, said in new.classes.items()}}
+        merged = {
+            **self.classes,
+            **{name: said or self.classes.get(name, "") for name, said in new.classes.items()},
+        }
         known = {(example.text, example.pair): place for place, example in enumerate(self.examples)}
         grown = list(self.examples)
         for example in new.examples:  # a text given again with another label is a correction

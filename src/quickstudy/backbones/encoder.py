@@ -14,6 +14,7 @@ from torch.func import functional_call
 from quickstudy.backbones import lora
 from quickstudy.backbones.pooling import Pooling, join, pool
 from quickstudy.backbones.scope import HEAD, Scope
+from quickstudy.backbones.standin import Kept, Pass
 from quickstudy.backbones.survey import Survey, probe, survey
 from quickstudy.core.types import PADDING, Lower, Params, QuickstudyError, Text
 
@@ -86,11 +87,11 @@ class Encoder:
         try:
             for index, tokens, role in self._chunks(text):
                 self._run(body, weights, tokens, role)
-                pieces.append((index, F.pad(got.pop(), (0, 0, 0, longest - tokens.shape[1]))))
+                pieces.append((index, F.pad(_widened(got.pop()), (0, 0, 0, longest - tokens.shape[1]))))
                 got.clear()  # a layer that is shared ran several times
         finally:
             hook.remove()
-        return Lower(depth, _unsort(pieces).float() if pieces else torch.empty(0, longest, self.width))
+        return Lower(depth, _unsort(pieces) if pieces else torch.empty(0, longest, self.width))
 
     def units(self, params: Params, text: Text, lower: Lower | None = None) -> Tensor:
         depth = lower.depth if lower else 0
@@ -104,8 +105,7 @@ class Encoder:
             if lower and depth:
                 hidden = lower.hidden[index.to(lower.hidden.device), : tokens.shape[1]].to(tokens.device)
                 given = {**weights, f"{self.layers}.0.kept": hidden}
-            hidden = self._run(body, given, tokens, role)
-            hidden = hidden.float() if hidden.dtype == torch.bfloat16 else hidden
+            hidden = _widened(self._run(body, given, tokens, role))
             parts = pool(hidden, text.spans[index].to(tokens.device), self.pooling, self.normalise)
             pieces.append((index, join(parts)))
         if not pieces:
@@ -194,33 +194,6 @@ class Encoder:
         )
 
 
-class Pass(nn.Module):
-    """Stands for a layer that is not run."""
-
-    def __init__(self, layer: nn.Module, returns: int | None) -> None:
-        super().__init__()
-        self.returns = returns
-        for name, value in vars(layer).items():  # a stack may ask its layers: ModernBERT's attention_type
-            if isinstance(value, str | int | float) and not name.startswith("_"):
-                setattr(self, name, value)
-
-    def forward(self, hidden: Tensor, *_: object, **__: object) -> Tensor | tuple[Tensor | None, ...]:
-        return hidden if self.returns is None else (hidden, *[None] * (self.returns - 1))
-
-
-class Kept(Pass):
-    """Stands for the lowest layer: hands on hidden states that were kept, which arrive as its only weight."""
-
-    kept: Tensor
-
-    def __init__(self, layer: nn.Module, returns: int | None) -> None:
-        super().__init__(layer, returns)
-        self.register_buffer("kept", torch.empty(0), persistent=False)
-
-    def forward(self, hidden: Tensor, *_: object, **__: object) -> Tensor | tuple[Tensor | None, ...]:
-        return super().forward(self.kept)
-
-
 def has_bfloat16(device: torch.device) -> bool:
     """Whether this device multiplies bfloat16 natively."""
     if device.type == "cuda":
@@ -238,6 +211,11 @@ def _float(body: nn.Module) -> torch.dtype:
 
 def _first(output: Tensor | tuple[Tensor, ...]) -> Tensor:
     return output[0] if isinstance(output, tuple) else output
+
+
+def _widened(hidden: Tensor) -> Tensor:
+    """bfloat16 as float32: what follows adds many of them up."""
+    return hidden.float() if hidden.dtype == torch.bfloat16 else hidden
 
 
 def _unsort(pieces: list[tuple[Tensor, Tensor]]) -> Tensor:

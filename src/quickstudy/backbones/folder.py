@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from quickstudy.backbones.bytelevel import PAD
+from quickstudy.backbones.download import one_line
 from quickstudy.backbones.encoder import Encoder, Precision
 from quickstudy.backbones.loaded import Loaded, fingerprint
 from quickstudy.backbones.scope import HEAD, Scope
@@ -57,9 +58,8 @@ def open_small(
         small = Small(sizes)
         small.load_state_dict(weights)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        line = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise QuickstudyError(
-            f"{folder}: cannot be opened as a small backbone: {line}; save it again"
+            f"{folder}: cannot be opened as a small backbone: {one_line(error)}; save it again"
         ) from error
     except Exception as error:  # tokenizers raises bare Exception
         raise QuickstudyError(

@@ -5,11 +5,7 @@ encoder is pooled by the mean and a decoder, which is known by what its first to
 token.
 """
 
-import json
-import logging
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +13,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from quickstudy.backbones.download import fetched, one_line, quiet
 from quickstudy.backbones.encoder import Encoder, Precision
 from quickstudy.backbones.loaded import Loaded, fingerprint
 from quickstudy.backbones.scope import HEAD, Scope
@@ -28,7 +25,6 @@ LONGEST = 2048
 """Tokens a row where neither the tokenizer nor sentence-transformers' files set a lower limit."""
 UNKNOWN_LIMIT = 512
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
-_FILES = ["*.json", "*.txt", "*.model", "README.md", "model.safetensors", "model-*.safetensors"]
 _FAULTS = (
     *(OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, IndexError),
     *(AssertionError, SafetensorError),
@@ -50,7 +46,7 @@ def from_hub(
     name: str, *, scope: Scope = HEAD, precision: Precision = "auto", device: torch.device
 ) -> Loaded:
     """The model of a hub id, from the local cache where it is there and else downloaded."""
-    return from_folder(_fetched(name), name, scope=scope, precision=precision, device=device)
+    return from_folder(fetched(name), name, scope=scope, precision=precision, device=device)
 
 
 def from_folder(
@@ -79,7 +75,7 @@ def from_folder(
             backbone.depth(())  # surveys it: what cannot be read as a stack of layers shows here
     except _FAULTS as error:
         raise QuickstudyError(
-            f"{name}: cannot be opened as an encoder or decoder of text: {_line(error)}"
+            f"{name}: cannot be opened as an encoder or decoder of text: {one_line(error)}"
         ) from error
     filler = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
     return Loaded(
@@ -196,79 +192,3 @@ def _languages(folder: Path) -> tuple[str, ...]:
     codes = [told] if isinstance(told, str) else told if isinstance(told, list) else []
     plain = tuple(code for code in codes if isinstance(code, str) and re.fullmatch(r"[a-z]{2,3}", code))
     return plain if len(plain) == len(codes) else ()
-
-
-def _fetched(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        folder = Path(snapshot_download(name, allow_patterns=_FILES, local_files_only=True))
-        if _whole(folder):
-            return folder
-    except LocalEntryNotFoundError:
-        pass
-    except HFValidationError as error:
-        raise QuickstudyError(
-            f"{name!r} is no hub id, packaged backbone or folder: {_line(error)}"
-        ) from error
-    try:
-        with _hushed():
-            return Path(
-                snapshot_download(name, allow_patterns=_FILES, ignore_patterns=["onnx/*", "openvino/*"])
-            )
-    except HfHubHTTPError as error:
-        raise QuickstudyError(f"{name}: the Hugging Face hub refused it: {_line(error)}") from error
-    except (OSError, RuntimeError, ValueError) as error:
-        raise QuickstudyError(
-            f"{name}: not in the local cache, and the Hugging Face hub cannot be reached ({_line(error)}); "
-            "go online once, or name a packaged backbone (quickstudy models) or a local folder"
-        ) from error
-
-
-def _whole(folder: Path) -> bool:
-    """Whether a snapshot holds all that loading needs; an earlier download may have been stopped."""
-    inside = folder / manner(folder).inside
-    index = inside / "model.safetensors.index.json"
-    if index.is_file():
-        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        weights = all((inside / shard).is_file() for shard in shards)
-    else:
-        weights = (inside / "model.safetensors").is_file()
-    return weights and (inside / "config.json").is_file() and any(inside.glob("*token*"))
-
-
-@contextmanager
-def _hushed() -> Iterator[None]:
-    """No notes from the libraries during our own call; their levels are as before afterwards."""
-    loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Nor bars, while weights are read from disk; on or off as before afterwards."""
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars
-    from transformers.utils import logging as theirs
-
-    bars, hub_off = theirs.is_progress_bar_enabled(), are_progress_bars_disabled()
-    try:
-        theirs.disable_progress_bar()
-        with _hushed():
-            yield
-    finally:
-        if bars:
-            theirs.enable_progress_bar()  # the hub's too
-        if hub_off:
-            disable_progress_bars()
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

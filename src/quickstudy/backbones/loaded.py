@@ -7,6 +7,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 
+from quickstudy.backbones.download import one_line
 from quickstudy.backbones.encoder import Encoder
 from quickstudy.core.types import QuickstudyError
 
@@ -49,10 +50,6 @@ def device_for(written: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise QuickstudyError(
-            f"device {written!r} is not there ({_line(error)}); use auto, cpu or, with a GPU, cuda"
+            f"device {written!r} is not there ({one_line(error)}); use auto, cpu or, with a GPU, cuda"
         ) from error
     return device
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from quickstudy.backbones.hub import quiet
+from quickstudy.backbones.download import one_line, quiet
 from quickstudy.core.types import QuickstudyError
 
 
@@ -36,5 +36,6 @@ def convert(source: Path, folder: Path) -> None:
             plain.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
-        line = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise QuickstudyError(f"{source}: cannot be converted ({line}); download it again") from error
+        raise QuickstudyError(
+            f"{source}: cannot be converted ({one_line(error)}); download it again"
+        ) from error

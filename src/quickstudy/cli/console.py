@@ -14,7 +14,7 @@ Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu or cuda."
 
 def say(line: str) -> None:
     """One line for a person, whatever stands in it."""
-    print(plain(line), file=sys.stderr, flush=True)
+    print("".join(each if each.isprintable() else " " for each in line), file=sys.stderr, flush=True)
 
 
 def emit(value: Any) -> None:

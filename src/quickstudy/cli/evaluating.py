@@ -1,4 +1,166 @@
-"""placeholder"""
+"""`quickstudy evaluate`: the meta-test. A student and all baselines learn the same unseen tasks."""
+
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quickstudy.cli.console import Device, Json, count, progress, say
+from quickstudy.cli.learning import Columns
+
+if TYPE_CHECKING:
+    from quickstudy.core.protocols import TaskKind
+    from quickstudy.core.types import Draw
+    from quickstudy.evaluation.report import Report
+    from quickstudy.student import Student
 
 
-def evaluate() -> None: ...
+def evaluate(
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(help="Data files, packaged data sets (bbc_news, …) or a recipe (its validation sources)."),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The report's files, without an ending.")
+    ] = Path("meta-test"),
+    model: Annotated[str, typer.Option(help="What is judged: as for `learn --model`.")] = "minilm",
+    learners: Annotated[
+        str | None,
+        typer.Option(help="Baselines with commas between them, each a learner or learner:scope. "
+                     "[default: all of them]", show_default=False),
+    ] = None,
+    ways: Annotated[int, typer.Option(min=0, help="Classes of a task; 0: all that there are.")] = 5,
+    shots: Annotated[str, typer.Option(help="Examples a class; several with commas between them.")] = "0,1,4,16",
+    queries: Annotated[int, typer.Option(min=1, help="Texts a class that are judged.")] = 10,
+    episodes: Annotated[int, typer.Option(min=1, help="Tasks of each data set at each number of shots.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first task; the others follow it.")] = 0,
+    export: Annotated[Path | None, typer.Option(help="Write the episodes to this .jsonl, too.")] = None,
+    episodes_from: Annotated[Path | None, typer.Option(help="Take the episodes from such a file.")] = None,
+    identity: Annotated[str | None, typer.Option("--id", help="Only the episode of this id.")] = None,
+    columns: Columns = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Meta-tests a student against every baseline on the same tasks; writes .html, .md and .json.
+
+    [bold]Examples[/bold]
+
+      quickstudy evaluate tickets.csv -o report
+
+      quickstudy evaluate tickets.csv --ways 5 --shots 1,5 --episodes 20 --export tasks.jsonl
+
+      quickstudy evaluate --episodes-from tasks.jsonl --learners prototypes,maml
+    """
+    from quickstudy.cli import unseen
+    from quickstudy.cli.places import check_place, columns_of
+    from quickstudy.core.types import QuickstudyError
+    from quickstudy.episodes.exchange import export as write_episodes
+    from quickstudy.evaluation.files import to_json, write_report
+    from quickstudy.student import load
+
+    if bool(data) == (episodes_from is not None):
+        raise QuickstudyError("name what to evaluate on: data files, a recipe, or --episodes-from a file")
+    for place in (output.with_name(output.name + ".html"), *([export] if export else [])):
+        check_place(place)
+    numbers = _numbers(shots)
+    student = load(model, device=device)
+    if episodes_from is not None:
+        draws, kind = unseen.stored(episodes_from, identity, student.reader)
+    else:
+        sources, kind = unseen.sources_of(data or [], student.reader, columns_of(columns))
+        draws = (
+            unseen.redrawn(identity, sources, kind)
+            if identity is not None
+            else unseen.drawn(sources, kind, ways, numbers, queries, episodes, seed)
+        )
+    if export is not None:
+        say(f"{count(write_episodes(draws, kind, export), 'episode')} -> {export}")
+    seeds = () if episodes_from or identity else tuple(range(seed, seed + episodes))
+    report = _tested(student, draws, kind, _names(learners), seeds)
+    paths = write_report(report, output)
+    if json:
+        print(to_json(report), end="")
+    else:
+        _show(report)
+    say("report: " + ", ".join(map(str, paths)))
+
+
+def _tested(
+    student: "Student",
+    draws: Sequence["Draw"],
+    kind: "TaskKind",
+    learners: Sequence[str] | None,
+    seeds: tuple[int, ...],
+) -> "Report":
+    """Reads every text once for all who share the backbone, then lets each learn; so times are of learning alone."""
+    from quickstudy import contestants as who
+    from quickstudy.evaluation.metatest import meta_test
+    from quickstudy.evaluation.report import About
+    from quickstudy.evaluation.summary import summarise
+
+    found = who.contestants(student, who.BASELINES if learners is None else learners)
+    with progress("reading", len(draws)) as tell:
+        for number, draw in enumerate(draws, start=1):
+            batch = kind.encode((*draw.support, *draw.query), draw.classes)
+            student.learner.backbone.units(student.theta, batch.text)  # type: ignore[attr-defined]
+            tell(number)
+    with progress("learning", len(draws) * len(found)) as tell:
+        outcomes = meta_test(found, draws, kind, lambda done, total, text: tell(done))
+    facts = {
+        "backbone": student.loaded.name,
+        "student": student.origin,
+        "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        "times": "texts had been read before; learning and judging on kept features",
+    }
+    return summarise(outcomes, who.REFERENCE, About(seeds=seeds, facts=facts))
+
+
+def _numbers(written: str) -> list[int]:
+    from quickstudy.core.types import QuickstudyError
+
+    parts = [part.strip() for part in written.split(",") if part.strip()]
+    if not parts or not all(part.isascii() and part.isdigit() and len(part) < 6 for part in parts):
+        raise QuickstudyError(
+            f"--shots {written}: write whole numbers with commas between them, such as 0,1,4,16"
+        )
+    return sorted({int(part) for part in parts})
+
+
+def _names(written: str | None) -> list[str] | None:
+    """At commas, but not at those inside lora(8, 2)."""
+    if written is None:
+        return None
+    names, depth = [""], 0
+    for letter in written:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            names.append("")
+        else:
+            names[-1] += letter
+    return [name.strip() for name in names if name.strip()]
+
+
+def _show(report: "Report") -> None:
+    """Accuracy over shots, one line a contestant, on standard output."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        title=f"accuracy in %, mean over tasks (95 % interval over episodes); {report.episodes} episodes"
+    )
+    table.add_column("learner")
+    for shots in report.shots:
+        table.add_column(f"{shots} shots", justify="right")
+    cells = {(cell.contestant, cell.shots): cell.over_episodes for cell in report.cells}
+    for name in report.contestants:
+        row = []
+        for shots in report.shots:
+            found = cells.get((name, shots))
+            mean = "" if found is None else f"{100 * found.mean:.1f}"
+            if found is not None and found.low is not None and found.high is not None:
+                mean += f" ({100 * found.low:.1f} to {100 * found.high:.1f})"
+            row.append(mean)
+        table.add_row(name, *row)
+    Console().print(table)

@@ -73,6 +73,8 @@ def learn(
 
     if examples is None and labels is None:
         raise QuickstudyError("there is nothing to learn from; give a file of examples, --labels, or both")
+    if learner and Path(model).is_file():
+        raise QuickstudyError(f"{model} brings its own learner; leave out --learner, or name a backbone")
     check_place(output)
     named = columns_of(columns)
     classes = read_labels(labels) if labels else {}

@@ -16,8 +16,9 @@ Score = Callable[[Batch], Tensor]
 class Backbone(Protocol):
     """Reads texts into vectors. Weights arrive as arguments; those not in `params` are its own, and frozen."""
 
-    width: int
-    """D, the width of a unit of one part"""
+    @property
+    def width(self) -> int:
+        """D, the width of a unit of one part."""
 
     def init(self, rng: torch.Generator) -> Params:
         """A copy of the weights that its scope lets move or learn ("backbone.…", "lora.…"); may be empty."""
@@ -49,8 +50,8 @@ class Learner(Protocol):
         """Slopes with exactly theta's keys and shapes, and the query loss () before the step."""
 
 
-class TaskKind(Protocol):
-    """A kind of task: from a record to a batch, from scores to answers. Knows of no learner."""
+class ExampleForm(Protocol):
+    """What an example is made of: enough to read, store and compare examples."""
 
     def read(self, record: dict[str, Any]) -> Any:
         """One record of a file -> one example; QuickstudyError says what is wrong with it."""
@@ -63,6 +64,10 @@ class TaskKind(Protocol):
 
     def labels(self, example: Any) -> frozenset[str]:
         """The classes that stand in it; empty when unlabelled. One N-way K-shot sampler serves all kinds."""
+
+
+class TaskKind(ExampleForm, Protocol):
+    """A kind of task: from a record to a batch, from scores to answers. Knows of no learner."""
 
     def encode(self, examples: Sequence[Any], classes: Classes) -> Batch: ...
 

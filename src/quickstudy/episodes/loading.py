@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from quickstudy.core.protocols import TaskKind
+from quickstudy.core.protocols import ExampleForm
 from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes.cleaning import normalised_key, spelling_key
 from quickstudy.episodes.files import records
@@ -26,7 +26,7 @@ class Loaded(NamedTuple):
 
 def load(
     path: str | Path,
-    kind: TaskKind,
+    kind: ExampleForm,
     columns: Mapping[str, str] | None = None,
     unlabelled: Literal["refuse", "allow"] = "refuse",
 ) -> Loaded:
@@ -45,7 +45,7 @@ def load(
 def gather(
     title: str,
     found: Iterable[Record],
-    kind: TaskKind,
+    kind: ExampleForm,
     problems: Problems,
     unlabelled: Literal["refuse", "allow"] = "refuse",
 ) -> Loaded:
@@ -144,7 +144,7 @@ def _is_judged(fields: Mapping[str, Any]) -> bool:
     return "text" not in fields or "label" in fields or "labels" in fields
 
 
-def _read(rows: Iterable[Record], kind: TaskKind, problems: Problems) -> Iterator[tuple[str, Any]]:
+def _read(rows: Iterable[Record], kind: ExampleForm, problems: Problems) -> Iterator[tuple[str, Any]]:
     for where, fields in rows:
         if not str(fields.get("text", "")).strip():
             if _labels(fields) and fields.get("description"):
@@ -158,7 +158,7 @@ def _read(rows: Iterable[Record], kind: TaskKind, problems: Problems) -> Iterato
             problems.add("rows that could not be used", where, str(error))
 
 
-def _unique(found: Iterable[tuple[str, Any]], kind: TaskKind, problems: Problems) -> list[Any]:
+def _unique(found: Iterable[tuple[str, Any]], kind: ExampleForm, problems: Problems) -> list[Any]:
     """Without repeated rows; contradictory ones stay and are reported."""
     examples = []
     seen: dict[bytes, str] = {}

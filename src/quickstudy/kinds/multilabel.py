@@ -63,7 +63,9 @@ class MultiLabel:
             found = torch.sigmoid(score(batch))
         steps = torch.linspace(0.2, 0.6, 9)
         gold = batch.gold.bool()
-        hits = [((found > step) & gold).sum() / ((found > step).sum() + gold.sum()).clamp(min=1) for step in steps]
+        hits = [
+            ((found > step) & gold).sum() / ((found > step).sum() + gold.sum()).clamp(min=1) for step in steps
+        ]
         return {"kind.threshold": steps[int(torch.stack(hits).argmax())]}
 
     def answer(

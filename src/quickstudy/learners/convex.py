@@ -10,9 +10,7 @@ function theorem: at the minimum w*(theta) of f(w, theta),
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
-from scipy.optimize import minimize
 from torch import Tensor
 
 from quickstudy.core.params import detach, inner, leaves, map_params, slopes_of
@@ -26,28 +24,33 @@ TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-10}
 
 def minimum(objective: Objective, start: Params) -> Params:
     """The weights at which `objective` is least, detached. Keys and shapes are those of `start`."""
-    dtype = next(iter(start.values())).dtype
-    shapes = {name: value.shape for name, value in start.items()}
+    at = leaves({name: value.clone() for name, value in start.items()})
+    dtype = next(iter(at.values())).dtype
 
-    def unflat(flat: np.ndarray) -> Params:
-        parts = torch.from_numpy(flat).to(dtype).split([shape.numel() for shape in shapes.values()])
-        return {name: part.view(shapes[name]) for name, part in zip(shapes, parts, strict=True)}
-
-    def value_and_slope(flat: np.ndarray) -> tuple[float, np.ndarray]:
+    def value_and_slopes() -> Tensor:
         with torch.enable_grad():
-            at = leaves(unflat(flat))
             value = objective(at)
-        return float(value.detach()), _flat(slopes_of(value, at))
+        for name, slope in slopes_of(value, at).items():
+            at[name].grad = slope
+        return value.detach()
 
-    first = _flat(detach(start))
-    tolerance = TOLERANCE[dtype] * (1 + float(np.abs(value_and_slope(first)[1]).max()))
-    options = {"maxiter": 500, "gtol": max(tolerance, 1e-7), "ftol": 1e-15 if dtype == torch.float64 else 1e-9}
-    found = minimize(value_and_slope, first, jac=True, method="L-BFGS-B", options=options).x
-    near = unflat(found)
+    first = value_and_slopes()
+    tolerance = TOLERANCE[dtype] * (1 + max(float(value.grad.abs().max()) for value in at.values()))  # type: ignore[union-attr]
+    torch.optim.LBFGS(
+        list(at.values()),
+        max_iter=500,
+        history_size=10,
+        tolerance_grad=max(tolerance, 1e-7),
+        tolerance_change=torch.finfo(dtype).eps * max(1.0, abs(float(first))),
+        line_search_fn="strong_wolfe",
+    ).step(value_and_slopes)
+    near = detach(at)
     return _polished(objective, near, tolerance) if dtype == torch.float64 else near
 
 
-def slopes_through(objective: Objective, outer: Objective, minimiser: Params, at: Params) -> tuple[Params, Tensor]:
+def slopes_through(
+    objective: Objective, outer: Objective, minimiser: Params, at: Params
+) -> tuple[Params, Tensor]:
     """d outer(w*) / d `at` with the keys of `at`, and the value of outer ().
 
     `at` are the leaves that both functions were made of; `minimiser` is w*, where objective is least.
@@ -102,7 +105,3 @@ def _polished(objective: Objective, start: Params, tolerance: float) -> Params:
             )
         at = map_params(torch.sub, detach(w), step)
     return at
-
-
-def _flat(params: Params) -> np.ndarray:
-    return np.concatenate([value.detach().double().numpy().ravel() for value in params.values()])

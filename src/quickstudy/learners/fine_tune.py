@@ -42,7 +42,9 @@ class FineTune:
             {"params": [at[name] for name in own], "lr": self.rate},
             {"params": [at[name] for name in head], "lr": self.head_rate},
         ]
-        outer = torch.optim.AdamW([group for group in groups if group["params"]], weight_decay=self.weight_decay)
+        outer = torch.optim.AdamW(
+            [group for group in groups if group["params"]], weight_decay=self.weight_decay
+        )
         with torch.enable_grad():
             units = reading(self.backbone, detach(theta), support.text, own)
             for _ in range(self.steps):
@@ -61,5 +63,6 @@ class FineTune:
         head = {name: value for name, value in ended.items() if name.startswith("head.")}
         at = leaves(theta)
         with torch.enable_grad():
-            loss = episode.loss(self.predict(at, head, episode.query), episode.query)
-            return slopes_of(loss, at), loss.detach()
+            slopes = slopes_of(episode.loss(self.predict(at, head, episode.query), episode.query), at)
+        with torch.no_grad():
+            return slopes, episode.loss(self.predict(theta, ended, episode.query), episode.query)

@@ -38,7 +38,9 @@ class PriorHead:
             "prior.log_name_weight": self.name_weight,
             "prior.log_temperature": self.temperature,
         }
-        own = {name: torch.tensor(value, dtype=torch.get_default_dtype()).log() for name, value in start.items()}
+        own = {
+            name: torch.tensor(value, dtype=torch.get_default_dtype()).log() for name, value in start.items()
+        }
         return {**self.backbone.init(rng), **own}
 
     def adapt(self, theta: Params, support: Batch, loss: Loss) -> Adapted:
@@ -69,7 +71,8 @@ class PriorHead:
                 return slopes_of(value, at), value.detach()
             still = detach({"units": units, "strength": strength, **prior})
             head = convex.minimum(
-                lambda head: _objective(head, still, still["units"], still["strength"], support, loss), detach(prior)
+                lambda head: _objective(head, still, still["units"], still["strength"], support, loss),
+                detach(prior),
             )
             return convex.slopes_through(
                 lambda head: _objective(head, prior, units, strength, support, loss), outer, head, at
@@ -82,7 +85,9 @@ class PriorHead:
         flat = units.flatten(0, 1)
         mean, count = heads.means(flat, heads.membership(support.gold, len(names)))
         centre = flat.mean(0) if len(flat) else torch.zeros_like(names[0])
-        said = (names.detach() != 0).any(-1, keepdim=True)  # a class whose name says nothing has no name to weigh
+        said = (names.detach() != 0).any(
+            -1, keepdim=True
+        )  # a class whose name says nothing has no name to weigh
         pulled = _scalar(theta, "name_weight", names) * said  # (C, 1)
         middle = (names * said).sum(0) / said.sum().clamp(min=1)
         examples = count[:, None]

@@ -1,0 +1,111 @@
+"""The tasks of a meta-test: drawn from data files, packaged data sets or a recipe, or read from a file of episodes."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from quickstudy import config, given, meta
+from quickstudy import recipe as recipes
+from quickstudy.core.protocols import TaskKind
+from quickstudy.core.types import Draw, QuickstudyError, QuickstudyWarning
+from quickstudy.episodes.exchange import import_
+from quickstudy.episodes.packaged import PACKAGED, packaged_source
+from quickstudy.episodes.sampling import draw, redraw
+from quickstudy.episodes.shapes import Shape
+from quickstudy.episodes.sources import Source
+from quickstudy.kinds import labelled
+from quickstudy.kinds.multilabel import MultiLabel
+from quickstudy.text.reader import Reader
+
+
+def sources_of(
+    names: Sequence[str], reader: Reader, columns: Mapping[str, str] | None
+) -> tuple[tuple[Source, ...], TaskKind]:
+    """Data files, packaged data sets and recipes (their validation sources), and the one kind they share."""
+    found: list[Source] = []
+    tables: list[dict[str, Any]] = []
+    for name in names:
+        if name.endswith(".toml"):
+            read = recipes.read(name)
+            kind = _kind(read.kind, reader)
+            found += meta.sources(read, kind)[1]
+            tables.append({"parts": 1, **read.kind})
+        elif name in PACKAGED and not Path(name).exists():
+            found.append(packaged_source(name, _kind({"name": "classification"}, reader)))
+            tables.append({"name": "classification", "parts": 1})
+        else:
+            gathered = given.gathered(name, (), None, columns)
+            found.append(Source(Path(name).stem or name, gathered.examples, gathered.classes))
+            tables.append(gathered.kind)
+            for problem in gathered.problems:
+                warnings.warn(str(problem), QuickstudyWarning, stacklevel=2)
+    if any(table != tables[0] for table in tables):
+        raise QuickstudyError(
+            "the data are of several kinds (labels or texts a row); evaluate each kind alone"
+        )
+    return tuple(found), _kind(tables[0], reader)
+
+
+def drawn(
+    sources: Sequence[Source],
+    kind: TaskKind,
+    ways: int,
+    shots: Sequence[int],
+    queries: int,
+    episodes: int,
+    seed: int,
+) -> list[Draw]:
+    """`episodes` tasks of every source at every number of shots. `ways` 0: all its classes. What a source has too few
+    examples for is left out with a warning; QuickstudyError where nothing is left."""
+    found: list[Draw] = []
+    problem = ""
+    for source in sources:
+        for number in shots:
+            shape = meta.narrowed(Shape(ways or None, number, queries), source, kind)
+            try:
+                found += [draw(source, kind, shape, seed + step) for step in range(episodes)]
+            except QuickstudyError as error:
+                problem = str(error)
+                warnings.warn(
+                    f"{source.name} was left out at {number} shots: {error}", QuickstudyWarning, stacklevel=2
+                )
+    if not found:
+        raise QuickstudyError(problem or "there is nothing to evaluate on; name a data file")
+    return found
+
+
+def redrawn(identity: str, sources: Sequence[Source], kind: TaskKind) -> list[Draw]:
+    """The one episode of that id."""
+    return [redraw(identity, sources, kind)]
+
+
+def stored(path: Path, identity: str | None, reader: Reader) -> tuple[list[Draw], TaskKind]:
+    """The episodes of a file, or the one of that id, and the kind that they are of."""
+    draws = import_(path, _kind({"name": "multilabel"}, reader))
+    if not draws:
+        raise QuickstudyError(f"{path}: there are no episodes in it; export some")
+    examples = [example for one in draws for example in (*one.support, *one.query)]
+    parts = {len(labelled.texts(example)) for example in examples} or {1}
+    if len(parts) > 1:
+        raise QuickstudyError(f"{path}: some rows hold one text and some a pair; evaluate each kind alone")
+    several = any(len(example.labels) != 1 for example in examples)
+    name = "multilabel" if several else "classification"
+    if identity is not None:
+        known = [one.id for one in draws]
+        if identity not in known:
+            raise QuickstudyError(
+                f"{path}: there is no episode {identity!r}; one of its {len(known)} is {known[0]}"
+            )
+        draws = [one for one in draws if one.id == identity]
+    return draws, _kind({"name": name, "parts": parts.pop()}, reader)
+
+
+def several(kind: TaskKind) -> bool:
+    """Whether more than one class may hold."""
+    return isinstance(kind, MultiLabel)
+
+
+def _kind(table: Mapping[str, Any], reader: Reader) -> TaskKind:
+    made: TaskKind = config.build(config.KINDS, table, "kind", {"reader": reader})
+    return made

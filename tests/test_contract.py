@@ -1,0 +1,138 @@
+"""The contract test: every learner × every kind, with and without examples."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from few import CLASSES, encoder, episode, kinds, start
+from quickstudy.config import LEARNERS
+from quickstudy.core.files import load_tensors, save_tensors
+from quickstudy.core.params import same
+from quickstudy.core.protocols import Learner
+from quickstudy.core.types import Episode, Params
+from quickstudy.learners.maml import Maml
+
+KINDS = kinds()
+SCOPES = ["head", "lora(2)", "last(1)", "all"]
+LEARNS_NOTHING = {"frozen_linear", "neighbours", "names_alone"}
+EXACT = ["prior_head", "prototypes", "maml"]
+
+
+def learner(name: str, scope: str) -> Learner:
+    return LEARNERS[name](backbone=encoder(scope))
+
+
+def copied(params: Params) -> Params:
+    return {name: value.clone() for name, value in params.items()}
+
+
+@pytest.mark.parametrize("shots", [0, 2])
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_learner_meets_a_kind(name: str, kind, shots: int, tmp_path: Path) -> None:
+    """Shapes, finite slopes with theta's keys, theta untouched, and identical predictions after saving."""
+    made = learner(name, "last(1)")
+    theta, task = start(made), episode(kind, shots)
+    before = copied(theta)
+
+    adapted = made.adapt(theta, task.support, task.loss)
+    scores = made.predict(theta, adapted, task.query)
+    assert scores.shape == (3, 1, len(CLASSES))
+    assert scores.isfinite().all()
+    assert not any(value.requires_grad for value in adapted.values())
+
+    slopes, loss = made.meta_gradient(theta, task, torch.Generator().manual_seed(0))
+    assert slopes.keys() == theta.keys()
+    assert all(slopes[key].shape == value.shape for key, value in theta.items())
+    assert all(value.isfinite().all() for value in slopes.values())
+    torch.testing.assert_close(loss, task.loss(scores, task.query))
+    assert same(theta, before)
+
+    save_tensors(tmp_path / "adapted", adapted, {})
+    again, _ = load_tensors(tmp_path / "adapted")
+    assert torch.equal(made.predict(theta, again, task.query), scores)
+
+
+@pytest.mark.parametrize("shots", [0, 2])
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("name", EXACT)
+def test_an_exact_meta_gradient_agrees_with_finite_differences(name: str, scope: str, kind, shots: int) -> None:
+    """Along a random direction, in float64, to a relative error of 1e-6, through adapt and predict themselves."""
+    made = learner(name, scope)
+    theta, task = start(made), episode(kind, shots)
+    slopes, _ = made.meta_gradient(theta, task, torch.Generator())
+    difference = finite_difference(made, theta, task, direction := random_direction(theta))
+    found = sum((slopes[key] * direction[key]).sum() for key in theta)
+    torch.testing.assert_close(found, difference, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("moves", [(), ("backbone.layers.1.",)], ids=["head alone", "one layer"])
+def test_maml_is_exact_where_it_learns_more_than_it_moves(moves: tuple[str, ...]) -> None:
+    made = Maml(encoder("all"), moves=moves, steps=3)
+    theta, task = start(made), episode(KINDS["one label"], 2)
+    slopes, _ = made.meta_gradient(theta, task, torch.Generator())
+    difference = finite_difference(made, theta, task, direction := random_direction(theta))
+    torch.testing.assert_close(
+        sum((slopes[key] * direction[key]).sum() for key in theta), difference, rtol=1e-6, atol=1e-9
+    )
+
+
+def test_first_order_maml_differs_from_the_true_slope_and_is_the_slope_where_adaptation_ended() -> None:
+    """FOMAML (Finn et al. 2017, section 5.2): the slope of the query loss at the adapted weights."""
+    first, second = (Maml(encoder("last(1)"), order=order, steps=3) for order in (1, 2))
+    theta, task = start(first), nameless_episode()
+    found, _ = first.meta_gradient(theta, task, torch.Generator())
+    true, _ = second.meta_gradient(theta, task, torch.Generator())
+    moved = [name for name in theta if name.startswith("backbone.")]
+    gap = torch.cat([(found[name] - true[name]).flatten() for name in moved]).norm()
+    assert gap > 1e-3 * torch.cat([true[name].flatten() for name in moved]).norm()
+
+    adapted = {name: value.requires_grad_() for name, value in first.adapt(theta, task.support, task.loss).items()}
+    loss = task.loss(first.predict(theta, adapted, task.query), task.query)
+    for name, slope in zip(moved, torch.autograd.grad(loss, [adapted[name] for name in moved]), strict=True):
+        torch.testing.assert_close(found[name], slope)
+
+
+def test_reptile_slopes_are_the_way_adaptation_went() -> None:
+    """Nichol et al. 2018, eq. 4; one inner step gives the rate times the support's own slope."""
+    made = dataclasses.replace(learner("reptile", "last(1)"), steps=1, rate=0.1)
+    theta, task = start(made), episode(KINDS["one label"], 2)
+    slopes, _ = made.meta_gradient(theta, task, torch.Generator())
+    one_step = Maml(made.backbone, steps=1, rate=0.1, order=1)
+    ended = one_step.adapt({**theta, "head.scale": torch.tensor(made.head_scale)}, task.support, task.loss)
+    assert all(torch.equal(slopes[name], theta[name] - ended[name]) for name in theta)
+    assert any(slope.abs().max() > 0 for slope in slopes.values())
+
+
+@pytest.mark.parametrize("name", sorted(LEARNS_NOTHING))
+def test_baselines_learn_nothing_across_tasks(name: str) -> None:
+    assert learner(name, "all").init(torch.Generator()) == {}
+
+
+def nameless_episode() -> Episode:
+    """Class names that say nothing: the head starts at zero, so that theta acts through the moving weights alone."""
+    kind = KINDS["one label"]
+    task = episode(kind, 2)
+    silent = kind.encode([], dict.fromkeys("123", "")).names
+    return task._replace(support=task.support._replace(names=silent), query=task.query._replace(names=silent))
+
+
+def random_direction(theta: Params) -> Params:
+    rng = torch.Generator().manual_seed(7)
+    return {name: torch.randn(value.shape, generator=rng, dtype=value.dtype) for name, value in theta.items()}
+
+
+def finite_difference(made: Learner, theta: Params, task, direction: Params, h: float = 1e-5) -> torch.Tensor:
+    """The fourth-order central difference of the query loss after adaptation."""
+
+    def loss(step: float) -> torch.Tensor:
+        moved = {name: value + step * h * direction[name] for name, value in theta.items()}
+        adapted = made.adapt(moved, task.support, task.loss)
+        with torch.no_grad():
+            return task.loss(made.predict(moved, adapted, task.query), task.query)
+
+    return (8 * (loss(1) - loss(-1)) - (loss(2) - loss(-2))) / (12 * h)
+
+
