@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -17,7 +18,7 @@ from quickstudy.episodes.leaks import without_leaks
 from quickstudy.episodes.loading import load
 from quickstudy.episodes.mixing import Mixture
 from quickstudy.episodes.packaged import packaged_source
-from quickstudy.episodes.sampling import draw
+from quickstudy.episodes.sampling import Dice, draw
 from quickstudy.episodes.shapes import Shape, ends
 from quickstudy.episodes.sources import Source, index_of
 from quickstudy.episodes.splits import Fractions, by_class
@@ -54,7 +55,7 @@ def meta_train(
         student.learner,
         student.theta,
         stream(train, kind, read),
-        judge(student.learner, kind, draws),
+        judge(student.learner, kind, draws, read.validating),
         read.training,
         folder,
         watch,
@@ -132,7 +133,9 @@ def validation_draws(validation: Sequence[Source], kind: TaskKind, table: Valida
     return found
 
 
-def judge(learner: Learner, kind: TaskKind, draws: Sequence[Draw]) -> Callable[[Params], Validation]:
+def judge(
+    learner: Learner, kind: TaskKind, draws: Sequence[Draw], table: ValidatingTable
+) -> Callable[[Params], Validation]:
     """Accuracy and loss on fixed tasks, through the same adapt and predict that training and users run."""
     encoded = [(drawn, episode(drawn, kind)) for drawn in draws]
 
@@ -146,9 +149,12 @@ def judge(learner: Learner, kind: TaskKind, draws: Sequence[Draw]) -> Callable[[
                     return learner.predict(theta, adapted, batch)
 
             fitted = kind.fit(score, drawn.support, drawn.classes)
+            losses.append(float(kind.loss(score(task.query), task.query)))
+            if table.measure == "likelihood":
+                scores.append(math.exp(-losses[-1]))
+                continue
             answers = kind.answer(score, fitted, drawn.query, drawn.classes)
             scores.append(kind.measure(answers, drawn.query)["accuracy"])
-            losses.append(float(kind.loss(score(task.query), task.query)))
         return Validation(fmean(scores), fmean(losses), tuple(scores))
 
     return validate
@@ -156,13 +162,16 @@ def judge(learner: Learner, kind: TaskKind, draws: Sequence[Draw]) -> Callable[[
 
 def _source(table: SourceTable, recipe: Recipe, kind: TaskKind) -> Source:
     if table.packaged:
-        return dataclasses.replace(packaged_source(table.packaged, kind), weight=table.weight)
-    found = load(recipes.place(table, recipe), kind, table.columns or None)
-    examples = found.examples[: table.rows] if table.rows else found.examples
-    return Source(table.title, examples, {}, table.weight, table.licence)
+        found = packaged_source(table.packaged, kind)
+    else:
+        loaded = load(recipes.place(table, recipe), kind, table.columns or None)
+        found = Source(table.title, loaded.examples, loaded.classes, licence=table.licence)
+    examples = Dice(f"rows\n{table.title}").shuffled(found.examples)[: table.rows] if table.rows else found.examples
+    return dataclasses.replace(found, examples=tuple(examples), weight=table.weight)
 
 
 def _about(recipe: Recipe, used: Sequence[Source], kind: TaskKind) -> str:
     """What decides the outcome besides plan and theta: a checkpoint of anything else is refused."""
+    written = {name: table for name, table in recipe.written.items() if name != "training"}  # the plan is marked itself
     prints = {source.name: index_of(source, kind).fingerprint for source in used}
-    return json.dumps({"recipe": recipe.written, "sources": prints}, sort_keys=True, default=str)
+    return json.dumps({"recipe": written, "sources": prints}, sort_keys=True, default=str)

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from quickstudy import config
 from quickstudy.backbones.encoder import Precision
@@ -37,10 +37,8 @@ class SourceTable:
     weight: float = 1.0
     licence: str = ""
     columns: dict[str, str] = field(default_factory=dict)
-    domain: str = ""
-    """only rows of this domain"""
     rows: int = 0
-    """only the first so many; 0: all"""
+    """only so many, picked at random once and for all; 0: every one"""
 
     @property
     def title(self) -> str:
@@ -56,6 +54,8 @@ class ValidatingTable:
     queries: int = 5
     ways: int = 0
     """0: every class of the source"""
+    measure: Literal["accuracy", "likelihood"] = "accuracy"
+    """what is to rise: the share judged right, or the geometric mean of the gold labels' probabilities"""
     fraction: float = 0.2
     """of the training sources' classes, held out where the recipe names no validation source"""
 

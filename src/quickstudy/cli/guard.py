@@ -6,6 +6,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import typer
@@ -38,15 +39,22 @@ class Guarded(TyperGroup):
 
 
 def guarded(app: Callable[[], Any]) -> NoReturn:
-    """Runs the whole program; Ctrl-C before or after a command is still no traceback."""
+    """Runs the whole program; Ctrl-C before or after a command is still no traceback, nor is a full disk at the end."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # texts in any script, whatever the terminal's language is
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    code: Any = 0
     try:
         app()
+    except SystemExit as end:
+        code = end.code
     except KeyboardInterrupt as error:
-        sys.exit(ended(error, False))
-    sys.exit(0)
+        code = ended(error, False)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = ended(error, False)
+    sys.exit(code)
 
 
 def ended(error: BaseException, debug: bool) -> int:
@@ -89,10 +97,8 @@ def _is_usage(error: BaseException) -> bool:
 
 def _let_go() -> None:
     """Nothing more can be written; the interpreter must not try to as it ends."""
-    try:
+    with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError, AttributeError):
-        pass
 
 
 def _show(message: Warning | str, category: type[Warning], *_: object) -> None:

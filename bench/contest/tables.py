@@ -1,0 +1,114 @@
+"""The tables of a contest: means over data sets with intervals, each set, and paired differences."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.contest.rivals import Score
+from bench.shared.result import Output
+from quickstudy.evaluation.statistics import Comparison, compare, over_tasks
+from quickstudy.evaluation.wording import UNKNOWN, difference, difference_bounds, p_value
+
+REFERENCE = "quickstudy"
+Results = Mapping[tuple[str, int], Sequence[Score]]
+"""(set, seed) -> every contestant's scores"""
+Values = dict[str, dict[str, float]]
+"""set -> seed -> value"""
+
+
+def values(results: Results, contestant: str, shots: int, measure: str) -> Values:
+    found: Values = {}
+    for (name, seed), scores in results.items():
+        for score in scores:
+            if score.contestant == contestant and score.shots == shots:
+                found.setdefault(name, {})[str(seed)] = getattr(score, measure)
+    return found
+
+
+def mean_table(out: Output, title: str, results: Results, measure: str) -> dict[str, Any]:
+    """Contestants down, shots across; the means as they go into the JSON line."""
+    shots = sorted({score.shots for scores in results.values() for score in scores})
+    lines, figures = [], {}
+    for name in contestants(results):
+        cells = []
+        for number in shots:
+            found = values(results, name, number, measure)
+            if not found:
+                cells.append(UNKNOWN)
+                continue
+            one = over_tasks({task: list(own.values()) for task, own in found.items()})
+            figures[f"{name} at {number}"] = {
+                "mean": one.mean, "low": one.low, "high": one.high, "sets": one.tasks, "draws": one.episodes
+            }  # fmt: skip
+            low, high = (UNKNOWN if edge is None else f"{100 * edge:.1f}" for edge in (one.low, one.high))
+            cells.append(f"{100 * one.mean:.1f} ({low} to {high})")
+        lines.append((name, *cells))
+    sets, seeds = ({key[place] for key in results} for place in (0, 1))
+    heading = f"{title}: {len(sets)} sets, {len(seeds)} seeds, mean over sets (95 % interval over sets)"
+    out.table(heading, ("", *(f"{number} shots" for number in shots)), lines)
+    return figures
+
+
+def set_tables(out: Output, results: Results) -> dict[str, Any]:
+    """Sets down, contestants across, one table for each number of shots; the means over seeds."""
+    names = contestants(results)
+    figures: dict[str, Any] = {}
+    for shots in sorted({score.shots for scores in results.values() for score in scores}):
+        found = {name: values(results, name, shots, "accuracy") for name in names}
+        here = [name for name in names if found[name]]
+        lines = []
+        for task in dict.fromkeys(key[0] for key in results):
+            own = {name: found[name].get(task) for name in here}
+            means = {name: sum(each.values()) / len(each) for name, each in own.items() if each}
+            figures[f"{task} at {shots}"] = means
+            lines.append((task, *(f"{100 * means[name]:.1f}" if name in means else UNKNOWN for name in here)))
+        out.table(f"Accuracy by set at {shots} shots, mean over seeds", ("", *here), lines)
+    return figures
+
+
+def paired_table(out: Output, results: Results) -> dict[tuple[str, int], Comparison]:
+    """The reference minus each other contestant, on the same draws."""
+    found: dict[tuple[str, int], Comparison] = {}
+    lines = []
+    for name in contestants(results):
+        for shots in sorted({score.shots for scores in results.values() for score in scores}):
+            first, second = (values(results, each, shots, "accuracy") for each in (REFERENCE, name))
+            one = compare(first, second) if name != REFERENCE else None
+            if one is None:
+                continue
+            found[name, shots] = one
+            lines.append((f"- {name}", str(shots), *_verdict(one), _wins(first, second)))
+    out.table(
+        f"{REFERENCE} minus each other, in points of accuracy on the same draws",
+        ("", "shots", "difference", "95 % over sets", "p over sets", "sets won-tied-lost"),
+        lines,
+    )
+    return found
+
+
+def time_table(out: Output, results: Results) -> None:
+    lines = []
+    for name in contestants(results):
+        for shots in sorted({score.shots for scores in results.values() for score in scores}):
+            own = [s for scores in results.values() for s in scores if (s.contestant, s.shots) == (name, shots)]
+            if own:
+                adapt, answer = (sum(getattr(s, f"seconds_{w}") for s in own) / len(own) for w in ("adapt", "answer"))
+                lines.append((name, str(shots), f"{adapt:.2f}", f"{answer:.2f}"))
+    out.table("Mean seconds a task", ("", "shots", "to learn", "to answer"), lines)
+
+
+def contestants(results: Results) -> list[str]:
+    return list(dict.fromkeys(score.contestant for scores in results.values() for score in scores))
+
+
+def _verdict(one: Comparison) -> tuple[str, str, str]:
+    interval = one.over_tasks
+    return difference(interval), difference_bounds(interval), p_value(one.p_tasks)
+
+
+def _wins(first: Values, second: Values) -> str:
+    gaps = [
+        sum(first[task][seed] - second[task][seed] for seed in first[task].keys() & second[task].keys())
+        for task in first.keys() & second.keys()
+    ]
+    won, lost = sum(gap > 1e-9 for gap in gaps), sum(gap < -1e-9 for gap in gaps)
+    return f"{won}-{len(gaps) - won - lost}-{lost}"

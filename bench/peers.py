@@ -1,0 +1,252 @@
+"""The default learner beside its peers: the same backbone, supports and queries, at 0, 1, 4 and 16 shots.
+
+Each part, a data set and a seed, is kept under bench/results/parts/peers (or --parts), so that a run that was
+stopped goes on where it was; a part that other weights or settings made is made anew.
+"""
+
+import argparse
+import functools
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.shared.data import data_folder
+from bench.shared.machine import PACKAGES, described, limited_to
+from bench.shared.options import add_data, options
+from bench.shared.parts import part
+from bench.shared.result import RESULTS, Bar, Output
+
+SHOTS = (0, 1, 4, 16)
+SETFIT_SHOTS = 4
+LEARNERS = ("prior_head", "frozen_linear", "prototypes", "neighbours", "names_alone")
+NEED_EXAMPLES = ("frozen_linear", "prototypes", "neighbours", "fine_tune:last(2)")
+
+
+def main() -> None:
+    asked = _asked()
+    cores = limited_to(asked.cores)
+    folder = data_folder(asked.data)
+    machine = described((*PACKAGES, "sentence-transformers", "setfit"))
+    import torch
+
+    torch.set_num_threads(cores)
+    from bench.contest import sets, tables
+    from bench.contest.rivals import hush
+
+    hush()
+    out = Output("peers")
+    started = time.perf_counter()
+    figures: dict[str, Any] = {}
+    english = _chosen(sets.ENGLISH, asked.sets)
+    results = _contest(asked, folder, "minilm", english)
+    _say_what_was_drawn(out, folder, english)
+    figures["accuracy"] = tables.mean_table(out, "Accuracy, minilm", results, "accuracy")
+    figures["macro_f1"] = tables.mean_table(out, "Macro F1, minilm", results, "macro_f1")
+    differences = tables.paired_table(out, results)
+    figures["by_set"] = tables.set_tables(out, results)
+    bars = [
+        Bar(f"minus_frozen_linear_at_{shots}", 100 * differences[at].over_tasks.mean, 0.0, "at least")
+        for shots in SHOTS
+        if (at := ("frozen_linear", shots)) in differences
+    ]
+    figures["differences"] = {
+        f"{name} at {shots}": _told(one.over_tasks, one.p_tasks) for (name, shots), one in differences.items()
+    }
+    bars += _setfit(asked, out, folder, figures)
+    figures["chinese"] = _chinese(asked, out, folder)
+    out.say()
+    out.say(f"This run took {time.perf_counter() - started:.0f} seconds, without the parts that were there before.")
+    out.close(bars, figures, machine, asked.seeds, asked.write)
+
+
+def _asked() -> argparse.Namespace:
+    from bench.contest.sets import SETFIT
+
+    parser = options(__doc__)
+    add_data(parser)
+    parser.add_argument("--parts", type=Path, default=RESULTS / "parts" / "peers", help="where parts are kept")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--sets", nargs="+", help="only these sets (all)")
+    parser.add_argument("--fine-tune", action="store_true", help="also plain fine-tuning of two layers (slow)")
+    parser.add_argument("--setfit-sets", nargs="*", default=list(SETFIT))
+    parser.add_argument("--setfit-seeds", type=int, nargs="+", default=[0, 1, 2])
+    return parser.parse_args()
+
+
+def _chosen(known: Sequence[Any], names: Sequence[str] | None) -> list[Any]:
+    if names is None:
+        return list(known)
+    return [each for each in known if each.name in names]
+
+
+def _contest(asked: argparse.Namespace, folder: Path, backbone: str, chosen: Sequence[Any]) -> dict[Any, Any]:
+    """Every contestant of the backbone on every set and seed."""
+    import quickstudy
+    from bench.contest.drawing import drawn, read
+    from bench.contest.rivals import Score
+    from quickstudy.task import digest
+
+    student = quickstudy.load(backbone)
+    learners = (*LEARNERS, *(("fine_tune:last(2)",) if asked.fine_tune else ()))
+    key = {
+        "backbone": student.loaded.fingerprint,
+        "theta": digest(student.theta),
+        "learners": list(learners),
+        "shots": list(SHOTS),
+        "versions": {name: described((name,))[name] for name in PACKAGES},
+    }
+    results = {}
+    for which in chosen:
+        pool = read(folder, which)
+        for seed in asked.seeds:
+            name = f"{backbone}.{which.name}.{seed}"
+            print(f"{time.strftime('%H:%M:%S')} {name}", file=sys.stderr, flush=True)
+            draws = functools.partial(drawn, pool, SHOTS, seed)
+            made = part(asked.parts, name, key, lambda: _met(student, which.parts, draws(), learners))  # noqa: B023
+            results[which.name, seed] = [Score(*each) for each in made]
+    return results
+
+
+def _met(student: Any, parts: int, draws: Sequence[Any], learners: Sequence[str]) -> list[Any]:
+    """The scores of all on the draws of one set and seed."""
+    from bench.contest.rivals import Score
+    from quickstudy.contestants import contestants
+    from quickstudy.evaluation.metatest import meta_test
+    from quickstudy.kinds.classification import Classification
+
+    kind = Classification(student.reader, parts)
+    takes_part = contestants(student, learners)
+    scores: list[Any] = []
+    for draw in draws:
+        here = {name: one for name, one in takes_part.items() if draw.shots or name not in NEED_EXAMPLES}
+        for outcome in meta_test(here, [draw], kind):
+            if outcome.failure:
+                raise SystemExit(f"{outcome.contestant} failed on {outcome.draw}: {outcome.failure}")
+            measured = (outcome.measures["accuracy"], outcome.measures["macro_f1"])
+            scores.append(
+                Score(outcome.contestant, draw.shots, *measured, outcome.seconds_adapt, outcome.seconds_answer)
+            )
+        if draw.shots and parts == 1 and student.loaded.name == "minilm":
+            scores.append(_outside()(draw))
+    return scores
+
+
+@functools.cache
+def _outside() -> Any:
+    from bench.contest.rivals import SentenceLogistic
+
+    return SentenceLogistic(_minilm())
+
+
+def _minilm() -> Path:
+    from quickstudy.backbones.catalogue import PACKAGED
+    from quickstudy.backbones.packaged import place
+
+    found = place(PACKAGED["minilm"])
+    if found is None:
+        raise SystemExit("the backbone minilm is not on this machine; run: quickstudy models get minilm")
+    return found
+
+
+def _say_what_was_drawn(out: Output, folder: Path, chosen: Sequence[Any]) -> None:
+    from bench.contest.drawing import drawn, read
+
+    lines = []
+    for which in chosen:
+        pool = read(folder, which)
+        draws = drawn(pool, SHOTS, 0)
+        full = max(SHOTS) * len(draws[0].classes)
+        lines.append(
+            (
+                which.name,
+                str(len(draws[0].classes)),
+                "pairs" if which.parts == 2 else "texts",
+                str(len(draws[0].query)),
+                str(len(draws[-1].support)) + (f" of {full}" if len(draws[-1].support) < full else ""),
+                str(pool.left_out or ""),
+            )
+        )
+    header = ("", "classes", "of", "queries", f"support at {max(SHOTS)}", "left out")
+    out.table("The data sets (left out: questions whose class has no example)", header, lines)
+
+
+def _setfit(asked: argparse.Namespace, out: Output, folder: Path, figures: dict[str, Any]) -> list[Bar]:
+    """SetFit and the default student on the same draws, both timed from the texts on."""
+    import quickstudy
+    from bench.contest import rivals, sets, tables
+    from bench.contest.drawing import drawn, read
+    from quickstudy.task import digest
+
+    chosen = _chosen(sets.ENGLISH, asked.setfit_sets)
+    if not chosen:
+        out.say("\nSetFit was left out.")
+        return []
+    student = quickstudy.load()
+    student.learn(labels=["warm", "cold"]).predict(["warm up"])
+    weights = {"backbone": student.loaded.fingerprint}
+    results = {}
+    for which in chosen:
+        pool = read(folder, which)
+        for seed in asked.setfit_seeds:
+            print(f"{time.strftime('%H:%M:%S')} setfit {which.name}.{seed}", file=sys.stderr, flush=True)
+            draw = drawn(pool, (SETFIT_SHOTS,), seed)[0]
+            own = part(
+                asked.parts,
+                f"ours.{which.name}.{seed}",
+                {**weights, "theta": digest(student.theta), "versions": described()["quickstudy"]},
+                lambda: rivals.ours(draw, quickstudy.load),  # noqa: B023
+            )
+            other = part(
+                asked.parts,
+                f"setfit.{which.name}.{seed}",
+                {**weights, "version": described(("setfit",))["setfit"]},
+                lambda: rivals.setfit(_minilm(), draw, seed),  # noqa: B023
+            )
+            results[which.name, seed] = [rivals.Score(*own), rivals.Score(*other)]
+    figures["setfit"] = {
+        "accuracy": tables.mean_table(out, "SetFit 1.2, accuracy, minilm", results, "accuracy"),
+        "by_set": tables.set_tables(out, results),
+    }
+    compared = tables.paired_table(out, results)["setfit", SETFIT_SHOTS]
+    tables.time_table(out, results)
+    spent = {name: _seconds(results, name) for name in ("quickstudy", "setfit")}
+    figures["setfit"] |= {"difference": _told(compared.over_tasks, compared.p_tasks), "seconds": spent}
+    return [Bar("minus_setfit_at_4", 100 * compared.over_tasks.mean, 0.0, "at least")]
+
+
+def _chinese(asked: argparse.Namespace, out: Output, folder: Path) -> dict[str, Any] | None:
+    from bench.contest import sets, tables
+    from quickstudy.backbones.catalogue import PACKAGED
+    from quickstudy.backbones.packaged import place
+
+    chosen = _chosen(sets.CHINESE, asked.sets)
+    if place(PACKAGED["e5-small"]) is None:
+        out.say("\nChinese sets were left out: e5-small is not on this machine (quickstudy models get e5-small).")
+        return None
+    if not chosen:
+        return None
+    results = _contest(asked, folder, "e5-small", chosen)
+    _say_what_was_drawn(out, folder, chosen)
+    means = tables.mean_table(out, "Accuracy, e5-small on Chinese", results, "accuracy")
+    differences = tables.paired_table(out, results)
+    by_set = tables.set_tables(out, results)
+    told = {f"{name} at {shots}": _told(one.over_tasks, one.p_tasks) for (name, shots), one in differences.items()}
+    return {"accuracy": means, "differences": told, "by_set": by_set}
+
+
+def _seconds(results: dict[Any, Any], name: str) -> dict[str, float]:
+    own = [score for scores in results.values() for score in scores if score.contestant == name]
+    return {
+        "learn": sum(score.seconds_adapt for score in own) / len(own),
+        "answer": sum(score.seconds_answer for score in own) / len(own),
+    }
+
+
+def _told(interval: Any, p: float | None) -> dict[str, Any]:
+    return {"mean": interval.mean, "low": interval.low, "high": interval.high, "sets": interval.tasks, "p": p}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""Parts of a long run, kept in files, so that a run that was stopped goes on where it was."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from quickstudy.core.files import write_whole
+
+
+def part(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], Any]) -> Any:
+    """What `make` gave for this name and key, now or in an earlier run. `key` holds everything that the part
+    depends on (versions, settings, weights): with another key it is made anew."""
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:8]
+    path = folder / f"{name.replace('/', '.')}.{digest}.json"
+    if path.is_file():
+        return json.loads(path.read_text(encoding="utf-8"))["made"]
+    made = json.loads(json.dumps(make()))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps({"key": dict(key), "made": made}).encode())
+    return made

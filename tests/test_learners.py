@@ -1,0 +1,203 @@
+"""Each learner against a closed form, the field's own library, or what its paper says."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from few import CLASSES, encoder, episode, kinds, start
+from quickstudy.core.params import detach, leaves, slopes_of
+from quickstudy.core.types import Batch, Text
+from quickstudy.learners import convex
+from quickstudy.learners.descent import descend
+from quickstudy.learners.fine_tune import FineTune
+from quickstudy.learners.frozen_linear import FrozenLinear
+from quickstudy.learners.maml import Maml
+from quickstudy.learners.names_alone import NamesAlone
+from quickstudy.learners.neighbours import Neighbours
+from quickstudy.learners.prior_head import PriorHead
+from quickstudy.learners.prototypes import Prototypes
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+
+KIND = kinds()["one label"]
+
+
+class Vectors:
+    """A backbone that hands on the vectors it was given: row i of the table for token i."""
+
+    def __init__(self, table: torch.Tensor) -> None:
+        self.table = table
+        self.width = table.shape[1]
+
+    def init(self, rng: torch.Generator) -> dict:
+        return {}
+
+    def depth(self, moving) -> int:
+        return 0
+
+    def units(self, params, text: Text, lower=None) -> torch.Tensor:
+        return self.table[text.tokens[:, 0]][:, None]
+
+
+def rows(index: torch.Tensor) -> Text:
+    return Text(index[:, None], torch.ones_like(index)[:, None].byte(), torch.zeros(len(index), 1, 1, 2).long())
+
+
+def vector_task(seed: int = 0, n: int = 30, classes: int = 3, width: int = 5) -> tuple[Vectors, Batch, Batch]:
+    """Gaussian classes; the names' vectors stand last in the table."""
+    rng = torch.Generator().manual_seed(seed)
+    centres = torch.randn(classes, width, generator=rng, dtype=torch.float64)
+    gold = torch.arange(2 * n) % classes
+    units = centres[gold] + 0.7 * torch.randn(2 * n, width, generator=rng, dtype=torch.float64)
+    names = centres + torch.randn(classes, width, generator=rng, dtype=torch.float64)
+    backbone = Vectors(torch.cat([units, names]))
+    text = rows(torch.arange(2 * n, 2 * n + classes))
+    support = Batch(rows(torch.arange(n)), gold[:n, None], text)
+    return backbone, support, Batch(rows(torch.arange(n, 2 * n)), gold[n:, None], text)
+
+
+def test_frozen_linear_is_scikit_learns_logistic_regression() -> None:
+    backbone, support, query = vector_task()
+    made = FrozenLinear(backbone)
+    adapted = made.adapt({}, support, KIND.loss)
+    scores = made.predict({}, adapted, query)[:, 0]
+    peer = LogisticRegression(C=1.0, tol=1e-10, max_iter=5000)
+    peer.fit(backbone.table[:30].numpy(), support.gold[:, 0].numpy())
+    wanted = torch.from_numpy(peer.predict_proba(backbone.table[30:60].numpy()))
+    torch.testing.assert_close(torch.softmax(scores, -1), wanted, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_neighbours_agree_with_scikit_learn(k: int) -> None:
+    backbone, support, query = vector_task(seed=1)
+    made = Neighbours(backbone, k=k)
+    adapted = made.adapt({}, support, KIND.loss)
+    said = made.predict({}, adapted, query)[:, 0].argmax(-1)
+    peer = KNeighborsClassifier(k, metric="cosine", weights=lambda distance: 1 - distance / 2)
+    peer.fit(backbone.table[:30].numpy(), support.gold[:, 0].numpy())
+    assert (said.numpy() == peer.predict(backbone.table[30:60].numpy())).all()
+
+
+def test_prototypes_rank_by_squared_distance() -> None:
+    """Snell et al. 2017, eqs. 1 and 2."""
+    backbone, support, query = vector_task(seed=2)
+    made = Prototypes(backbone, scale=1.5)
+    theta = {"head.log_scale": torch.tensor(1.5).double().log()}
+    scores = made.predict(theta, made.adapt(theta, support, KIND.loss), query)[:, 0]
+    means = torch.stack([backbone.table[:30][support.gold[:, 0] == c].mean(0) for c in range(3)])
+    distance = torch.cdist(backbone.table[30:60], means).square()
+    torch.testing.assert_close(torch.softmax(scores, -1), torch.softmax(-1.5 * distance, -1))
+
+
+def test_with_no_example_prior_head_is_the_names_prior() -> None:
+    backbone, support, query = vector_task(seed=3)
+    made = PriorHead(backbone, scale=7.0)
+    theta = {name: value.double() for name, value in made.init(torch.Generator()).items()}
+    empty = support._replace(text=rows(torch.arange(0)), gold=support.gold[:0])
+    scores = made.predict(theta, made.adapt(theta, empty, KIND.loss), query)[:, 0]
+    names = backbone.table[60:]
+    torch.testing.assert_close(
+        torch.softmax(scores, -1), torch.softmax(7.0 * backbone.table[30:60] @ names.T, -1), rtol=1e-5, atol=1e-7
+    )
+
+
+def test_the_minimum_of_prior_head_is_solved_to_1e_10() -> None:
+    """Its own objective, written out again, has no slope where adaptation ended."""
+    backbone, support, _ = vector_task(seed=4)
+    made = PriorHead(backbone, scale=3.0, strength=0.5, name_weight=2.0)
+    theta = {name: value.double() for name, value in made.init(torch.Generator()).items()}
+    head = leaves(made.adapt(theta, support, KIND.loss))
+    units, gold, names = backbone.table[:30], support.gold[:, 0], backbone.table[60:]
+    centre = units.mean(0)
+    count = torch.bincount(gold, minlength=3)[:, None]
+    means = torch.stack([units[gold == c].mean(0) for c in range(3)])
+    scalar = {name.removeprefix("prior.log_"): value.exp() for name, value in theta.items()}
+    pulled = scalar["name_weight"] * (names - names.mean(0)) + count * (means - centre)
+    prior = scalar["scale"] * pulled / (scalar["name_weight"] + count)
+    away = (head["head.weight"] - prior).square().sum() + (head["head.bias"] + prior @ centre).square().sum()
+    fit = F.cross_entropy(units @ head["head.weight"].T + head["head.bias"], gold, reduction="sum")
+    slopes = slopes_of(fit + scalar["strength"] * away / 2, head)
+    assert max(float(slope.abs().max()) for slope in slopes.values()) <= 1e-9
+
+
+def test_more_examples_move_prior_head_from_the_names_to_the_data() -> None:
+    backbone, support, query = vector_task(seed=5, n=60)
+    made = PriorHead(backbone)
+    theta = made.init(torch.Generator())
+    right = []
+    for n in (0, 3, 60):
+        part = support._replace(text=rows(torch.arange(n)), gold=support.gold[:n])
+        scores = made.predict(theta, made.adapt(theta, part, KIND.loss), query)[:, 0]
+        right.append(float((scores.argmax(-1) == query.gold[:, 0]).double().mean()))
+    assert right[0] < right[2]
+    assert right[2] > 0.7
+
+
+def test_the_minimum_of_a_quadratic_and_slopes_through_it() -> None:
+    """f = |A w - b|^2 / 2 + a |w|^2 / 2 has w* = (A'A + a)^-1 A'b; and d w*/d b by hand."""
+    rng = torch.Generator().manual_seed(0)
+    a = torch.randn(8, 4, generator=rng, dtype=torch.float64)
+    theta = leaves({"b": torch.randn(8, generator=rng, dtype=torch.float64)})
+
+    def objective(w: dict) -> torch.Tensor:
+        return ((a @ w["w"] - theta["b"]).square().sum() + 0.3 * w["w"].square().sum()) / 2
+
+    found = convex.minimum(lambda w: objective(w), {"w": torch.zeros(4, dtype=torch.float64)})
+    inverse = torch.linalg.inv(a.T @ a + 0.3 * torch.eye(4, dtype=torch.float64))
+    torch.testing.assert_close(found["w"], (inverse @ a.T @ theta["b"]).detach(), rtol=1e-9, atol=1e-9)
+    slopes, value = convex.slopes_through(objective, lambda w: w["w"].square().sum(), found, theta)
+    torch.testing.assert_close(slopes["b"], 2 * a @ inverse @ found["w"], rtol=1e-8, atol=1e-9)
+    torch.testing.assert_close(value, found["w"].square().sum())
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_descent_on_a_quadratic_is_the_closed_form(order) -> None:
+    """w <- w - rate h w for loss h w^2 / 2, so w_k = (1 - rate h)^k w_0; order 1 has the identity as its slope."""
+    start_at = leaves({"w": torch.tensor([2.0, -1.0], dtype=torch.float64)})
+    ended = descend(lambda at: (3 * at["w"].square()).sum() / 2, start_at, steps=4, rate=0.1, order=order)
+    torch.testing.assert_close(ended["w"].detach(), 0.7**4 * start_at["w"].detach())
+    slope = slopes_of(ended["w"].sum(), start_at)["w"]
+    torch.testing.assert_close(slope, torch.full_like(slope, 0.7**4 if order == 2 else 1.0))
+
+
+def test_order_two_of_zero_steps_is_the_plain_slope() -> None:
+    made = Maml(encoder("last(1)"), steps=0)
+    theta, task = start(made), episode(KIND, 2)
+    slopes, _ = made.meta_gradient(theta, task, torch.Generator())
+    at = leaves(theta)
+    adapted = {name: value for name, value in made.adapt(theta, task.support, task.loss).items() if name[:4] == "head"}
+    assert adapted["head.weight"].abs().max() > 0
+    names = made.backbone.units(at, task.query.names)[:, 0]
+    units = made.backbone.units(at, task.query.text)
+    loss = task.loss(units @ (at["head.scale"] * names).T, task.query)
+    wanted = slopes_of(loss, at)
+    for name in theta:
+        torch.testing.assert_close(slopes[name], wanted[name])
+
+
+def test_fine_tuning_without_names_starts_at_chance_and_fits_its_support() -> None:
+    made = FineTune(encoder("all"), steps=200, rate=1e-2)
+    theta, task = start(made), episode(KIND, 3)
+    empty = episode(KIND, 0).support
+    flat = made.predict(theta, made.adapt(theta, empty, task.loss), task.query)
+    assert flat.abs().max() == 0
+    fitted = made.predict(theta, made.adapt(theta, task.support, task.loss), task.support)[:, 0]
+    assert (fitted.argmax(-1) == task.support.gold[:, 0]).all()
+
+
+def test_names_alone_ignores_examples() -> None:
+    made = NamesAlone(encoder())
+    first = made.adapt({}, episode(KIND, 0).support, KIND.loss)
+    second = made.adapt({}, episode(KIND, 2).support, KIND.loss)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_adapting_leaves_no_graph_and_no_gradient() -> None:
+    made = Maml(encoder("all"))
+    theta = leaves(start(made))
+    adapted = made.adapt(theta, episode(KIND, 2).support, KIND.loss)
+    assert all(value.grad_fn is None and not value.requires_grad for value in adapted.values())
+    assert all(value.grad is None for value in theta.values())
+    assert len(CLASSES) == len(adapted["head.bias"])
+    assert math.isfinite(float(detach(adapted)["head.weight"].sum()))

@@ -1,0 +1,146 @@
+"""Meta-training by a recipe, end to end on a small backbone: it learns, resumes to the same bits, and refuses."""
+
+from pathlib import Path
+
+import pytest
+import quickstudy as qs
+import torch
+from few import SENTENCES
+from quickstudy import recipe as recipes
+from quickstudy.backbones import bytelevel
+from quickstudy.backbones.folder import save_small
+from quickstudy.backbones.small import Sizes, Small
+from quickstudy.core.params import same
+from quickstudy.core.types import QuickstudyError
+from quickstudy.meta import meta_train
+from quickstudy.training.loop import TrainingInterruptedError
+
+WORDS = {
+    "food": "bread soup apple cheese dinner lunch salad rice",
+    "sport": "goal match team race player coach league tennis",
+    "money": "bank loan price credit invoice bill account tax",
+    "travel": "train flight hotel ticket airport bus luggage visa",
+    "music": "song band guitar concert album piano drum opera",
+    "health": "doctor pill fever nurse pain clinic flu cough",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A small backbone and two sources on disk."""
+    lines = [
+        (f"{first} {second} {number}", topic)
+        for topic, words in WORDS.items()
+        for number, first in enumerate(words.split())
+        for second in words.split()
+    ]
+    texts = [text for text, _ in lines] + [text for group in SENTENCES.values() for text in group]
+    tokenizer = bytelevel.train(texts, 400)
+    sizes = Sizes(tokenizer.get_vocab_size(), width=16, layers=2, heads=2, positions=32)
+    save_small(tmp_path / "small", Small(sizes), tokenizer)
+    for name, topics in {"train": list(WORDS)[:4], "unseen": list(WORDS)[4:]}.items():
+        kept = [f"{text},{topic}" for text, topic in lines if topic in topics]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["text,label", *kept]))
+    return tmp_path
+
+
+def recipe(folder: Path, scope: str = "all", **learner: object) -> dict:
+    return {
+        "student": {"backbone": str(folder / "small"), "scope": scope},
+        "learner": {"name": "prototypes", **learner},
+        "episodes": {"ways": [2, 4], "shots": [1, 3], "queries": 3},
+        "train": [{"path": str(folder / "train.csv")}],
+        "validation": [{"path": str(folder / "unseen.csv")}],
+        "validating": {"episodes": 6, "shots": [1], "queries": 8},
+        "training": {"steps": 12, "tasks": 2, "rate": 3e-3, "warmup": 2, "validate_every": 4, "checkpoint_minutes": 0},
+    }
+
+
+def test_a_student_is_meta_trained_saved_and_learns(folder: Path) -> None:
+    student = meta_train(recipe(folder), folder / "run")
+    assert "validation tasks" in student.about["summary"]
+    assert any(name.startswith("backbone.") for name in student.theta)
+    again = qs.load(folder / "run" / "student.qs")
+    assert same(again.theta, student.theta)
+    task = again.learn([("bread soup", "food"), ("goal match", "sport")])
+    task.save(folder / "task.qs")
+    texts = ["cheese dinner", "league tennis"]
+    assert qs.open(folder / "task.qs").predict(texts) == task.predict(texts)
+
+
+@pytest.mark.parametrize("scope", ["all", "last(1)", "head"])
+def test_a_run_that_was_interrupted_ends_with_the_same_bits(folder: Path, scope: str) -> None:
+    """The kept features too: what was read before the interruption is read again in other company."""
+    whole = meta_train(recipe(folder, scope), folder / "whole")
+
+    def interrupt(record: dict) -> None:
+        if record["event"] == "step" and record["step"] == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(TrainingInterruptedError, match="goes on"):
+        meta_train(recipe(folder, scope), folder / "parts", interrupt)
+    resumed = meta_train(recipe(folder, scope), folder / "parts")
+    assert same(resumed.theta, whole.theta)
+    assert resumed.about["summary"] == whole.about["summary"]
+
+
+def test_the_default_learner_never_ends_worse_than_it_began(folder: Path) -> None:
+    told: list[dict] = []
+    meta_train({**recipe(folder, "head"), "learner": {"name": "prior_head"}}, watch=told.append)
+    scores = [record["score"] for record in told if record["event"] == "validation"]
+    best = [record["best"] for record in told if record["event"] == "validation"]
+    assert best[-1] >= scores[0]
+
+
+def test_rows_of_the_validation_tasks_are_dropped_and_counted(folder: Path) -> None:
+    train = folder / "train.csv"
+    train.write_text(train.read_text() + "\nsong band 0,food")  # stands in unseen.csv as music
+    told: list[dict] = []
+    meta_train({**recipe(folder, "head"), "learner": {"name": "prior_head"}}, watch=told.append)
+    assert told[0]["text"].startswith("1 of ")
+
+
+def test_without_validation_sources_classes_are_held_out(folder: Path) -> None:
+    tables = recipe(folder, "head")
+    del tables["validation"]
+    tables["validating"] = {"episodes": 3, "shots": [1], "fraction": 0.5}
+    tables["episodes"]["ways"] = 2
+    assert "validation tasks" in meta_train(tables).about["summary"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"learner": {"name": "mamml"}}, "near: maml"),
+        ({"learner": {"name": "maml", "stepss": 3}}, "near: steps"),
+        ({"learner": {"name": "maml", "steps": "three"}}, "cannot be 'three'"),
+        ({"student": {"backbon": "minilm"}}, "near: backbone"),
+        ({"trainings": {}}, "near: training"),
+        ({"train": []}, "no \\[\\[train\\]\\] source"),
+        ({"train": [{"weight": 1.0}]}, "exactly one of path, data and packaged"),
+        ({"training": {"steps": 0}}, "steps"),
+        ({"train": [{"data": "meta-train/none"}]}, "QUICKSTUDY_DATA"),
+    ],
+)
+def test_a_wrong_recipe_is_refused_in_one_sentence(
+    folder: Path, change: dict, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("QUICKSTUDY_DATA", raising=False)
+    with pytest.raises(QuickstudyError, match=said) as refused:
+        meta_train({**recipe(folder), **change})
+    assert "\n" not in str(refused.value)
+
+
+def test_a_recipe_that_is_no_toml_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text("[student\n")
+    with pytest.raises(QuickstudyError, match="cannot be read as TOML"):
+        recipes.read(path)
+    with pytest.raises(QuickstudyError, match="there is no recipe"):
+        recipes.read(tmp_path / "other.toml")
+
+
+def test_steps_are_a_function_of_their_number(folder: Path) -> None:
+    first, second = (meta_train(recipe(folder, "last(1)")) for _ in range(2))
+    assert same(first.theta, second.theta)
+    assert all(torch.isfinite(value).all() for value in first.theta.values())
