@@ -142,9 +142,7 @@ def _learning(bare: Any, train: list[dict[str, Any]], draws: int) -> dict[str, A
     return {"seconds": seconds, "floor": floors, "floor_with_names": with_names, "floor_tried": tried}
 
 
-def _predicting(
-    rivals: Rivals, train: list[dict[str, Any]], test: list[dict[str, Any]], rounds: int
-) -> dict[str, Any]:
+def _predicting(rivals: Rivals, train: list[dict[str, Any]], test: list[dict[str, Any]], rounds: int) -> dict[str, Any]:
     """Seconds of each contender on the whole test set, in turn, and how often the labels agree."""
     import quickstudy
     from bench.shared.bare import batch_name

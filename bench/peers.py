@@ -15,12 +15,14 @@ from typing import Any
 from bench.shared.data import data_folder
 from bench.shared.machine import PACKAGES, described, limited_to
 from bench.shared.options import add_data, options
-from bench.shared.parts import part
+from bench.shared.parts import code_digest, part
 from bench.shared.result import RESULTS, Bar, Output
 
 SHOTS = (0, 1, 4, 16)
 SETFIT_SHOTS = 4
 LEARNERS = ("prior_head", "frozen_linear", "prototypes", "neighbours", "names_alone")
+CODE = ("backbones", "kinds", "learners", "text")
+"""whose change makes the parts of this project's learners anew"""
 NEED_EXAMPLES = ("frozen_linear", "prototypes", "neighbours", "fine_tune:last(2)")
 
 
@@ -84,7 +86,7 @@ def _chosen(known: Sequence[Any], names: Sequence[str] | None) -> list[Any]:
 def _contest(asked: argparse.Namespace, folder: Path, backbone: str, chosen: Sequence[Any]) -> dict[Any, Any]:
     """Every contestant of the backbone on every set and seed."""
     import quickstudy
-    from bench.contest.drawing import drawn, read
+    from bench.contest.drawing import drawn, draws_digest, read
     from bench.contest.rivals import Score
     from quickstudy.task import digest
 
@@ -95,6 +97,7 @@ def _contest(asked: argparse.Namespace, folder: Path, backbone: str, chosen: Seq
         "theta": digest(student.theta),
         "learners": list(learners),
         "shots": list(SHOTS),
+        "code": code_digest(*CODE),
         "versions": {name: described((name,))[name] for name in PACKAGES},
     }
     results = {}
@@ -103,8 +106,9 @@ def _contest(asked: argparse.Namespace, folder: Path, backbone: str, chosen: Seq
         for seed in asked.seeds:
             name = f"{backbone}.{which.name}.{seed}"
             print(f"{time.strftime('%H:%M:%S')} {name}", file=sys.stderr, flush=True)
-            draws = functools.partial(drawn, pool, SHOTS, seed)
-            made = part(asked.parts, name, key, lambda: _met(student, which.parts, draws(), learners))  # noqa: B023
+            draws = drawn(pool, SHOTS, seed)
+            own = {**key, "draws": draws_digest(draws)}
+            made = part(asked.parts, name, own, lambda: _met(student, which.parts, draws, learners))  # noqa: B023
             results[which.name, seed] = [Score(*each) for each in made]
     return results
 
@@ -176,7 +180,7 @@ def _setfit(asked: argparse.Namespace, out: Output, folder: Path, figures: dict[
     """SetFit and the default student on the same draws, both timed from the texts on."""
     import quickstudy
     from bench.contest import rivals, sets, tables
-    from bench.contest.drawing import drawn, read
+    from bench.contest.drawing import drawn, draws_digest, read
     from quickstudy.task import digest
 
     chosen = _chosen(sets.ENGLISH, asked.setfit_sets)
@@ -192,10 +196,11 @@ def _setfit(asked: argparse.Namespace, out: Output, folder: Path, figures: dict[
         for seed in asked.setfit_seeds:
             print(f"{time.strftime('%H:%M:%S')} setfit {which.name}.{seed}", file=sys.stderr, flush=True)
             draw = drawn(pool, (SETFIT_SHOTS,), seed)[0]
+            weights["draws"] = draws_digest([draw])
             own = part(
                 asked.parts,
                 f"ours.{which.name}.{seed}",
-                {**weights, "theta": digest(student.theta), "versions": described()["quickstudy"]},
+                {**weights, "theta": digest(student.theta), "code": code_digest(*CODE)},
                 lambda: rivals.ours(draw, quickstudy.load),  # noqa: B023
             )
             other = part(

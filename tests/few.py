@@ -3,6 +3,7 @@
 import torch
 from quickstudy.backbones import bytelevel
 from quickstudy.backbones.encoder import Encoder
+from quickstudy.backbones.passages import Passages
 from quickstudy.backbones.scope import scope as read_scope
 from quickstudy.backbones.small import Sizes, Small
 from quickstudy.core.protocols import Learner, TaskKind
@@ -24,6 +25,11 @@ PAIRS = ("it came today", "nothing in the post", "what now")
 def reader() -> Reader:
     texts = [sentence for group in SENTENCES.values() for sentence in group]
     return Reader(bytelevel.train(texts, 300), limit=32)
+
+
+def backbone(written: str = "head") -> Passages:
+    """What learners are given: pairs are read apart."""
+    return Passages(encoder(written))
 
 
 def encoder(written: str = "head", vocabulary: int = 300) -> Encoder:

@@ -128,8 +128,8 @@ def test_many_chunks_are_put_back_in_order(monkeypatch: pytest.MonkeyPatch) -> N
     assert torch.allclose(encoder.units({}, read, encoder.lower({}, read, 2)), whole, atol=1e-6)
 
 
-def test_two_parts_make_a_unit_three_times_as_wide() -> None:
-    assert made().units({}, text(6, 4, parts=2)).shape == (2, 1, 48)
+def test_two_parts_make_a_unit_of_three_widths_and_a_likeness() -> None:
+    assert made().units({}, text(6, 4, parts=2)).shape == (2, 1, 49)
 
 
 @pytest.mark.parametrize("parts", [1, 2])

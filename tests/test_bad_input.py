@@ -1,4 +1,5 @@
-"""Hostile and clumsy input through the real command line: the right result or one clear sentence, nothing half-written."""
+"""Hostile and clumsy input through the real command line: the right result or one clear sentence, nothing
+half-written."""
 
 import json
 import os
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from quickstudy.episodes.loading import MOST_CLASSES
 from tiny import ROWS, backbone, refused, run, table
+
+from quickstudy.episodes.loading import MOST_CLASSES
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +75,7 @@ def test_missing_columns(tmp_path: Path, model: str) -> None:
 
 def test_a_column_that_is_not_there(tmp_path: Path, model: str) -> None:
     table(tmp_path / "in.csv")
-    said = refused(
-        "learn", tmp_path / "in.csv", "-o", tmp_path / "o.qs", "--model", model, "--columns", "text=body"
-    )
+    said = refused("learn", tmp_path / "in.csv", "-o", tmp_path / "o.qs", "--model", model, "--columns", "text=body")
     assert "'body'" in said
     assert "'label'" in said
 

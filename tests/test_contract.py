@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from few import CLASSES, encoder, episode, kinds, start
+from few import CLASSES, backbone, episode, kinds, start
 from quickstudy.config import LEARNERS
 from quickstudy.core.files import load_tensors, save_tensors
 from quickstudy.core.params import same
@@ -20,7 +20,7 @@ EXACT = ["prior_head", "prototypes", "maml"]
 
 
 def learner(name: str, scope: str) -> Learner:
-    return LEARNERS[name](backbone=encoder(scope))
+    return LEARNERS[name](backbone=backbone(scope))
 
 
 def copied(params: Params) -> Params:
@@ -70,7 +70,7 @@ def test_an_exact_meta_gradient_agrees_with_finite_differences(name: str, scope:
 
 @pytest.mark.parametrize("moves", [(), ("backbone.layers.1.",)], ids=["head alone", "one layer"])
 def test_maml_is_exact_where_it_learns_more_than_it_moves(moves: tuple[str, ...]) -> None:
-    made = Maml(encoder("all"), moves=moves, steps=3)
+    made = Maml(backbone("all"), moves=moves, steps=3)
     theta, task = start(made), episode(KINDS["one label"], 2)
     slopes, _ = made.meta_gradient(theta, task, torch.Generator())
     difference = finite_difference(made, theta, task, direction := random_direction(theta))
@@ -81,7 +81,7 @@ def test_maml_is_exact_where_it_learns_more_than_it_moves(moves: tuple[str, ...]
 
 def test_first_order_maml_differs_from_the_true_slope_and_is_the_slope_where_adaptation_ended() -> None:
     """FOMAML (Finn et al. 2017, section 5.2): the slope of the query loss at the adapted weights."""
-    first, second = (Maml(encoder("last(1)"), order=order, steps=3) for order in (1, 2))
+    first, second = (Maml(backbone("last(1)"), order=order, steps=3) for order in (1, 2))
     theta, task = start(first), nameless_episode()
     found, _ = first.meta_gradient(theta, task, torch.Generator())
     true, _ = second.meta_gradient(theta, task, torch.Generator())

@@ -1,5 +1,6 @@
 """Supports and queries: the same for every contestant, nested over shots, without a text in both."""
 
+import hashlib
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,6 +65,11 @@ def drawn(pool: Pool, shots: Sequence[int], seed: int) -> list[Draw]:
         )
         for number in shots
     ]
+
+
+def draws_digest(draws: Sequence[Draw]) -> str:
+    """Of every example in them: other data, other parts."""
+    return hashlib.sha256(repr(draws).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _halves(examples: list[Labelled]) -> tuple[list[Labelled], list[Labelled]]:

@@ -6,7 +6,7 @@ from typing import Any
 from bench.contest.rivals import Score
 from bench.shared.result import Output
 from quickstudy.evaluation.statistics import Comparison, compare, over_tasks
-from quickstudy.evaluation.wording import UNKNOWN, difference, difference_bounds, p_value
+from quickstudy.evaluation.wording import UNKNOWN, count, difference, difference_bounds, p_value
 
 REFERENCE = "quickstudy"
 Results = Mapping[tuple[str, int], Sequence[Score]]
@@ -43,8 +43,12 @@ def mean_table(out: Output, title: str, results: Results, measure: str) -> dict[
             cells.append(f"{100 * one.mean:.1f} ({low} to {high})")
         lines.append((name, *cells))
     sets, seeds = ({key[place] for key in results} for place in (0, 1))
-    heading = f"{title}: {len(sets)} sets, {len(seeds)} seeds, mean over sets (95 % interval over sets)"
-    out.table(heading, ("", *(f"{number} shots" for number in shots)), lines)
+    size = f"{count(len(sets), 'set')}, {count(len(seeds), 'seed')}"
+    heading = f"{title}: {size}, mean over sets in percent (95 % interval over sets)"
+    out.table(heading, ("", *(count(number, "shot") for number in shots)), lines)
+    fewer = sorted({name.rpartition(" at ")[0] for name, one in figures.items() if one["sets"] < len(sets)})
+    if fewer:
+        out.say(f"  {', '.join(fewer)}: only on the sets of single texts, so compare it by its paired differences")
     return figures
 
 
@@ -61,7 +65,7 @@ def set_tables(out: Output, results: Results) -> dict[str, Any]:
             means = {name: sum(each.values()) / len(each) for name, each in own.items() if each}
             figures[f"{task} at {shots}"] = means
             lines.append((task, *(f"{100 * means[name]:.1f}" if name in means else UNKNOWN for name in here)))
-        out.table(f"Accuracy by set at {shots} shots, mean over seeds", ("", *here), lines)
+        out.table(f"Accuracy by set at {count(shots, 'shot')}, mean over seeds", ("", *here), lines)
     return figures
 
 
@@ -79,7 +83,7 @@ def paired_table(out: Output, results: Results) -> dict[tuple[str, int], Compari
             lines.append((f"- {name}", str(shots), *_verdict(one), _wins(first, second)))
     out.table(
         f"{REFERENCE} minus each other, in points of accuracy on the same draws",
-        ("", "shots", "difference", "95 % over sets", "p over sets", "sets won-tied-lost"),
+        ("", "shots", "difference", "95 % over sets", "p, uncorrected", "sets won-tied-lost"),
         lines,
     )
     return found

@@ -12,9 +12,7 @@ def data_folder(named: str | None) -> Path:
     """The folder that holds `development/`. Errors: SystemExit with one sentence when there is none."""
     written = named or os.environ.get(VARIABLE)
     if not written:
-        raise SystemExit(
-            f"no data: set {VARIABLE} (or give --data) to a folder laid out as docs/data.md says"
-        )
+        raise SystemExit(f"no data: set {VARIABLE} (or give --data) to a folder laid out as docs/data.md says")
     folder = Path(written).expanduser()
     if not (folder / "development").is_dir():
         raise SystemExit(f"no data: {folder} has no folder development/; lay it out as docs/data.md says")

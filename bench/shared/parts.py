@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import quickstudy
 from quickstudy.core.files import write_whole
 
 
@@ -20,3 +21,12 @@ def part(folder: Path, name: str, key: Mapping[str, Any], make: Callable[[], Any
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps({"key": dict(key), "made": made}).encode())
     return made
+
+
+def code_digest(*folders: str) -> str:
+    """Of the sources under src/quickstudy that a part depends on: other code, other parts."""
+    root = Path(quickstudy.__file__).parent
+    found = hashlib.sha256()
+    for path in sorted(path for folder in folders for path in (root / folder).rglob("*.py")):
+        found.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()[:16]

@@ -5,8 +5,6 @@ that it never saw, and a task of the user's own from a CSV. Written with nothing
 import dataclasses
 import os
 import platform
-import shutil
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,12 +36,7 @@ from quickstudy.training.progress import progress
 
 START = "before meta-training"
 CARDS = Path(__file__).with_name("demo_cards.csv")
-QUESTIONS = """the letter with my card should have been here last week
-someone took my wallet on the tram
-the shop says they cannot charge my card
-i can't remember my four digits
-why did the cash machine keep three euros
-"""
+QUESTIONS = Path(__file__).with_name("demo_questions.txt")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +48,7 @@ class Demo:
     test: Mapping[str, int]
     plan: Plan
     shots: tuple[int, ...] = (0, 1, 5)
-    episodes: int = 10
+    episodes: int = 6
     """of the meta-test, a data set and number of shots"""
     validating: int = 4
     """validation tasks, a data set and number of shots"""
@@ -67,27 +60,28 @@ class Demo:
 
 FULL = Demo(
     train={
-        "news_sections": 60, "health_tweets": 40, "debates": 40, "rotten_tomatoes": 150, "vader_tweets": 150
+        "news_sections": 50, "health_tweets": 30, "debates": 25, "rotten_tomatoes": 100, "vader_tweets": 100
     },
     validation={"chatterbot_en": 40, "vader_nyt": 60},
     test={"bbc_news": 30, "vader_amazon": 75, "home_assistant_en": 30},
-    plan=Plan(steps=300, tasks=4, rate=0.03, validate_every=25, patience=6),
+    plan=Plan(steps=200, tasks=4, rate=0.03, validate_every=25, patience=4),
 )  # fmt: skip
 SHORT = Demo(
-    train={"news_sections": 20, "vader_tweets": 40},
-    validation={"chatterbot_en": 12},
-    test={"vader_amazon": 30, "home_assistant_en": 8},
-    plan=Plan(steps=20, tasks=2, rate=0.03, warmup=4, validate_every=10),
+    train={"news_sections": 12, "vader_tweets": 30},
+    validation={"chatterbot_en": 8},
+    test={"vader_amazon": 20, "home_assistant_en": 7},
+    plan=Plan(steps=12, tasks=2, rate=0.03, warmup=2, validate_every=6),
     shots=(0, 1),
-    episodes=3,
+    episodes=2,
     validating=2,
     queries=5,
+    learners=(*contestants.BASELINES[:-1], "fine_tune"),
 )
 
 
 def run(folder: Path = Path("demo-out"), demo: Demo | None = None, console: Console | None = None) -> None:
-    """Shows everything on `console` and leaves cards.csv, questions.txt, cards.qs and the report in `folder`.
-    `demo` None: the full one, or under CI=true the short one.
+    """Shows everything on `console`; leaves cards.csv, questions.txt, cards.qs and the report in `folder`. A
+    cards.csv or questions.txt that is there is used as it is. `demo` None: FULL, or under CI=true SHORT.
 
     QuickstudyError: the backbone or the data are not here and cannot be fetched, `folder` cannot be written, or
     the user's own cards.csv cannot be used."""
@@ -109,7 +103,7 @@ def run(folder: Path = Path("demo-out"), demo: Demo | None = None, console: Cons
     learned(taught, folder, console)
     html, *_ = write_report(report, folder / "report")
     console.rule("done")
-    demo_tables.ending(folder, html, _command(), time.monotonic() - began, console)
+    demo_tables.ending(folder, html, time.monotonic() - began, console)
 
 
 def gathered(demo: Demo, kind: TaskKind, console: Console) -> tuple[tuple[Source, ...], ...]:
@@ -205,11 +199,11 @@ def tested(
 def learned(student: Student, folder: Path, console: Console) -> None:
     """A task from the user's cards.csv: learned, checked, saved, reopened, and the same answers again."""
     table, lines, stored = folder / "cards.csv", folder / "questions.txt", folder / "cards.qs"
-    for path, text in ((table, CARDS.read_bytes()), (lines, QUESTIONS.encode())):
+    for path, ours in ((table, CARDS), (lines, QUESTIONS)):
         if path.exists():
             console.print(f"Using your own {path}.", highlight=False)
         else:
-            write_whole(path, text)
+            write_whole(path, ours.read_bytes())
     began = time.monotonic()
     task = student.learn(table)
     took = time.monotonic() - began
@@ -238,12 +232,3 @@ def _make(folder: Path) -> None:
         raise QuickstudyError(
             f"the folder {folder} cannot be made ({error.strerror or error}); name another with --out"
         ) from None
-
-
-def _command() -> str:
-    """What to type for `quickstudy` in this shell."""
-    if shutil.which("quickstudy"):
-        return "quickstudy"
-    beside = Path(sys.executable).with_name("quickstudy")
-    here = Path.cwd()
-    return str(beside.relative_to(here) if beside.is_relative_to(here) else beside)

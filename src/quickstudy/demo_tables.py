@@ -1,5 +1,7 @@
 """What the demo shows: tables and sentences, nothing else."""
 
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from quickstudy.episodes.packaged import PACKAGED
 from quickstudy.episodes.sources import Source, index_of
 from quickstudy.evaluation import tables
 from quickstudy.evaluation.report import Report
+from quickstudy.evaluation.wording import UNKNOWN, estimate
 from quickstudy.task import Task
 
 WORDS = ("what", "from", "to", "says")
@@ -44,12 +47,20 @@ def scalars(before: Params, after: Params, console: Console) -> None:
 
 def results(report: Report, console: Console) -> None:
     """Accuracy over shots, and by data set at the most shots."""
-    for found in (tables.main_table(report), tables.source_table(report, max(report.shots))):
-        table = _table(*found.header)
-        for row in found.rows:
-            table.add_row(*(escape(cell) for cell in row))
-        console.print(table)
-        console.print(found.caption, style="dim", highlight=False, markup=False)
+    found = tables.main_table(report)
+    table = _table(*found.header)
+    for row in found.rows:
+        table.add_row(*(escape(cell) for cell in row))
+    console.print(table)
+    console.print(found.caption, style="dim", highlight=False, markup=False)
+    most = max(report.shots)
+    table = _table(f"{most}-shot, by data set", *report.sources)
+    cells = {(cell.contestant, cell.source): cell for cell in report.source_cells if cell.shots == most}
+    for name in report.contestants:
+        found_here = (cells.get((name, source)) for source in report.sources)
+        table.add_row(name, *(estimate(cell.over_episodes) if cell else UNKNOWN for cell in found_here))
+    console.print(table)
+    console.print("95 % intervals over each data set's episodes.", style="dim", highlight=False)
     for failure in report.failures[:1]:
         console.print(f"{failure.contestant} failed on {failure.draw}: {failure.reason}", markup=False)
 
@@ -75,8 +86,9 @@ def answers(asked: Sequence[str], found: Sequence[Prediction], console: Console)
     console.print(table)
 
 
-def ending(folder: Path, html: Path, command: str, seconds: float, console: Console) -> None:
+def ending(folder: Path, html: Path, seconds: float, console: Console) -> None:
     """Where everything lies, and what to do next."""
+    command = _command()
     lines = (
         f"This took {seconds:.0f} seconds. The report: {html}",
         f"Edit {folder / 'cards.csv'} and {folder / 'questions.txt'} and learn again:",
@@ -87,6 +99,15 @@ def ending(folder: Path, html: Path, command: str, seconds: float, console: Cons
     )
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _command() -> str:
+    """What to type for `quickstudy` in this shell."""
+    if shutil.which("quickstudy"):
+        return "quickstudy"
+    beside = Path(sys.executable).with_name("quickstudy")
+    here = Path.cwd()
+    return str(beside.relative_to(here) if beside.is_relative_to(here) else beside)
 
 
 def _table(*header: str) -> Shown:

@@ -75,11 +75,7 @@ def check(task: "Task", watch: Watch | None = None) -> Check:
     them, 20 parts beyond. QuickstudyError where the task has no examples."""
     examples = task.examples
     if not examples:
-        why = (
-            "was saved without its examples"
-            if task.examples_left_out
-            else "was learned from class names alone"
-        )
+        why = "was saved without its examples" if task.examples_left_out else "was learned from class names alone"
         raise QuickstudyError(f"this task {why}, so there is nothing to check it on; give it examples")
     answers = _left_out(task, watch)
     gold = [frozenset(example.labels) for example in examples]
@@ -89,7 +85,7 @@ def check(task: "Task", watch: Watch | None = None) -> Check:
     found = find(examples, answers)
     low, high = wilson(right, len(examples))
     return Check(
-        parts=len(examples) if len(examples) <= MOST_LEFT_OUT_SINGLY else FOLDS,
+        parts=parts_of(len(examples)),
         examples=len(examples),
         right=right,
         low=low,
@@ -97,6 +93,11 @@ def check(task: "Task", watch: Watch | None = None) -> Check:
         alone=sum(any(count[label] == 1 for label in labels) for labels in gold),
         doubts=tuple(doubt for _, doubt in sorted(found, key=lambda pair: (-pair[0], pair[1].place))),
     )
+
+
+def parts_of(examples: int) -> int:
+    """In how many parts so many examples are left out, one part after the other."""
+    return examples if examples <= MOST_LEFT_OUT_SINGLY else FOLDS
 
 
 def wilson(right: int, count: int) -> tuple[float, float]:
@@ -140,9 +141,7 @@ def _parts(examples: Sequence[Labelled]) -> Iterator[list[int]]:
     yield from (sorted(dealt[part::FOLDS]) for part in range(FOLDS))
 
 
-def _doubts_of_one(
-    examples: Sequence[Labelled], answers: Sequence[Prediction]
-) -> Iterator[tuple[float, Doubt]]:
+def _doubts_of_one(examples: Sequence[Labelled], answers: Sequence[Prediction]) -> Iterator[tuple[float, Doubt]]:
     own: dict[str, list[float]] = {}
     for example, answer in zip(examples, answers, strict=True):
         own.setdefault(example.labels[0], []).append(answer.probabilities[example.labels[0]])
@@ -156,14 +155,9 @@ def _doubts_of_one(
             yield answer.probability - answer.probabilities[given], doubt
 
 
-def _doubts_of_several(
-    examples: Sequence[Labelled], answers: Sequence[Prediction]
-) -> Iterator[tuple[float, Doubt]]:
+def _doubts_of_several(examples: Sequence[Labelled], answers: Sequence[Prediction]) -> Iterator[tuple[float, Doubt]]:
     for place, (example, answer) in enumerate(zip(examples, answers, strict=True)):
-        against = {
-            name: 1 - value if name in example.labels else value
-            for name, value in answer.probabilities.items()
-        }
+        against = {name: 1 - value if name in example.labels else value for name, value in answer.probabilities.items()}
         worst = max(against.values())
         if worst >= SURE and set(answer.labels) != set(example.labels):
             disputed = max(against, key=against.__getitem__)

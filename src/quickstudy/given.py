@@ -62,9 +62,7 @@ def items(texts: Iterable[Any]) -> Iterator[Labelled]:
             yield Labelled(clean(text))
         elif isinstance(text, Labelled):
             yield text
-        elif (
-            isinstance(text, tuple | list) and len(text) == 2 and all(isinstance(part, str) for part in text)
-        ):
+        elif isinstance(text, tuple | list) and len(text) == 2 and all(isinstance(part, str) for part in text):
             yield Labelled(clean(text[0]), (), clean(text[1]))
         else:
             raise QuickstudyError(f"cannot judge {text!r:.60}; give a text or a pair of texts")
@@ -88,9 +86,7 @@ class _Raw:
 def classes_of(labels: Mapping[str, str] | Iterable[str], problems: Problems | None = None) -> dict[str, str]:
     """Name -> description; names that differ only in case or spaces are one class, spelt as the first."""
     if isinstance(labels, str):
-        raise QuickstudyError(
-            f"labels is the text {labels!r:.40}; give a list of names, or names with descriptions"
-        )
+        raise QuickstudyError(f"labels is the text {labels!r:.40}; give a list of names, or names with descriptions")
     pairs = labels.items() if isinstance(labels, Mapping) else ((name, "") for name in labels)
     found: dict[str, str] = {}
     first: dict[str, str] = {}
@@ -115,9 +111,7 @@ def _spelt(loaded: Loaded, wanted: Mapping[str, str], title: str) -> Loaded:
     if not changed:
         return loaded
     examples = tuple(
-        dataclasses.replace(
-            example, labels=tuple(dict.fromkeys(other.get(each, each) for each in example.labels))
-        )
+        dataclasses.replace(example, labels=tuple(dict.fromkeys(other.get(each, each) for each in example.labels)))
         for example in loaded.examples
     )
     classes = {other[name]: said for name, said in loaded.classes.items()}
@@ -150,9 +144,7 @@ def _records(examples: Examples, problems: Problems) -> list[Record]:
         where = f"example {number}"
         fields = _fields(where, example)
         try:
-            found.append(
-                Record(where, canonical_fields(fields, {key: canonical(key) or key for key in fields}))
-            )
+            found.append(Record(where, canonical_fields(fields, {key: canonical(key) or key for key in fields})))
         except QuickstudyError as error:
             problems.add("examples that could not be used", where, str(error))
     return found
@@ -170,6 +162,4 @@ def _fields(where: str, example: Any) -> dict[str, Any]:
     fields = {"text": text[0], "pair": text[1]} if both else {"text": text}
     if isinstance(label, set | frozenset):
         return {**fields, "labels": sorted(map(str, label))}
-    return (
-        {**fields, "labels": list(label)} if isinstance(label, list | tuple) else {**fields, "label": label}
-    )
+    return {**fields, "labels": list(label)} if isinstance(label, list | tuple) else {**fields, "label": label}

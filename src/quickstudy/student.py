@@ -15,6 +15,7 @@ from quickstudy.backbones.encoder import Precision
 from quickstudy.backbones.kept import KeptFeatures
 from quickstudy.backbones.languages import warn_about
 from quickstudy.backbones.loaded import Loaded
+from quickstudy.backbones.passages import Passages
 from quickstudy.core.protocols import Learner
 from quickstudy.core.types import Params, QuickstudyError, QuickstudyWarning
 from quickstudy.store.artifact import open_artifact, save_artifact
@@ -75,7 +76,7 @@ class Student:
 
     def without_keeping(self) -> Learner:
         """The same learner reading through the bare backbone: for texts that will not come again."""
-        return dataclasses.replace(self.learner, backbone=self.loaded.backbone)  # type: ignore[type-var]
+        return dataclasses.replace(self.learner, backbone=Passages(self.loaded.backbone))  # type: ignore[type-var]
 
 
 def load(
@@ -110,7 +111,7 @@ def fresh(loaded: Loaded, table: Mapping[str, Any], origin: str, seed: int = 0) 
 
 def student(loaded: Loaded, learner: Learner, theta: Params, origin: str) -> Student:
     """A student of these parts, its learner reading through kept features."""
-    kept = KeptFeatures(loaded.backbone, tuple(theta))
+    kept = Passages(KeptFeatures(loaded.backbone, tuple(theta)))
     reader = Reader(loaded.tokenizer, loaded.limit, loaded.prompt, loaded.filler)
     return Student(loaded, reader, dataclasses.replace(learner, backbone=kept), theta, origin)  # type: ignore[type-var]
 

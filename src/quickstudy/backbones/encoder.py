@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from quickstudy.backbones import lora
-from quickstudy.backbones.pooling import Pooling, join, pool
+from quickstudy.backbones.pooling import Pooling, join, joined_width, pool
 from quickstudy.backbones.scope import HEAD, Scope
 from quickstudy.backbones.standin import Kept, Pass
 from quickstudy.backbones.survey import Survey, probe, survey
@@ -109,7 +109,7 @@ class Encoder:
             parts = pool(hidden, text.spans[index].to(tokens.device), self.pooling, self.normalise)
             pieces.append((index, join(parts)))
         if not pieces:
-            parts_wide = self.width * (3 if text.spans.shape[2] == 2 else 1)
+            parts_wide = joined_width(self.width, text.spans.shape[2])
             return torch.empty(0, text.spans.shape[1], parts_wide, dtype=_float(self.body))
         return _unsort(pieces)
 

@@ -15,7 +15,7 @@ from quickstudy.core.protocols import Backbone
 from quickstudy.core.types import GIVEN, PADDING, Lower, Params, Text
 
 BUDGET = 2 * 1024**3
-ROWS, STEP, TOKENS = 32, 8, 4096
+ROWS, STEP, TOKENS = 8, 8, 4096
 """Rows a group, the multiple that lengths are padded to, and tokens a group at most (no more than an Encoder's
 chunk, so that it is not split)."""
 

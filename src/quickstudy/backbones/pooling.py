@@ -25,15 +25,27 @@ def pool(hidden: Tensor, spans: Tensor, how: Pooling, normalise: bool) -> Tensor
 
 
 def join(parts: Tensor) -> Tensor:
-    """(B, U, P, D) -> (B, U, W): one part is itself (W = D); of two, mean, difference and its size (W = 3 D).
+    """(B, U, P, D) -> (B, U, W): itself for one part (W = D); mean, difference, its size, and likeness for two
+    (W = 3 D + 1).
 
     The difference keeps the order that a relation needs, its size tells two alike texts from two unlike ones
-    (after InferSent, Conneau et al. 2017), and a class name, whose two parts are the same text, becomes
-    (name, 0, 0): names stay comparable with units of any number of parts.
+    (after InferSent, Conneau et al. 2017), and the cosine says so in one number that a few examples suffice to
+    weigh. A class name, whose two parts are the same text, becomes (name, 0, 0, LIKENESS): names stay comparable
+    with units of any number of parts.
     """
     if parts.shape[2] == 1:
         return parts[:, :, 0]
     if parts.shape[2] != 2:
         raise ValueError(f"a unit joins one part or two, not {parts.shape[2]}")
     first, second = parts.unbind(2)
-    return torch.cat([(first + second) / 2, first - second, (first - second).abs()], dim=-1)
+    likeness = LIKENESS * F.cosine_similarity(first, second, dim=-1)[..., None]
+    return torch.cat([(first + second) / 2, first - second, (first - second).abs(), likeness], dim=-1)
+
+
+def joined_width(width: int, parts: int) -> int:
+    """W of units of so many parts."""
+    return width if parts == 1 else 3 * width + 1
+
+
+LIKENESS = 8.0
+"""How much longer the cosine's axis is than the others: one number stands against 3 D"""

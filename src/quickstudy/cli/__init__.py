@@ -1,7 +1,8 @@
 """The command `quickstudy`: the same words as in Python, for files and pipes.
 
-Everything meant for a program goes to standard output, everything meant for a person to standard error. torch takes
-seconds to import, so the commands import what they need inside their bodies: --help and completion never wait for it.
+Everything meant for a program goes to standard output, everything meant for a person to standard error.
+torch takes seconds to import, so that each command imports what it needs inside its body: --help and
+completion never wait for it.
 """
 
 from typing import Annotated
@@ -10,23 +11,27 @@ import typer
 
 from quickstudy import __version__
 from quickstudy.cli import adding, demo, evaluating, inspecting, learning, models, predicting, training
-from quickstudy.cli.guard import DEBUG, Guarded, guarded
+from quickstudy.cli.guard import Guarded, guarded
 
 HELP = """Learns a new text task from a handful of examples, in about a second of one CPU.
 
 [bold]Try it[/bold]
 
-  quickstudy learn examples.csv -o cards.qs      a column of texts, a column of labels
+  quickstudy learn examples.csv -o cards.qs
 
-  quickstudy predict cards.qs < lines.txt        one text a line
+  quickstudy predict cards.qs < lines.txt
 
   quickstudy inspect cards.qs
 
-[bold]Exit codes[/bold]  0 done · 1 something in the input or on the machine is in the way (one sentence on standard error
-says what, where and what to do) · 2 the command was not understood · 70 a fault of quickstudy's own · 130 Ctrl-C ·
-141 the reader of the output went away
+[bold]Exit codes[/bold]
 
-[bold]Environment[/bold]  QUICKSTUDY_HOME: where fetched models are kept · QUICKSTUDY_DATA: where recipes find data sets ·
+  0 done · 1 something in the input or on the machine is in the way: one sentence on standard error says what,
+where and what to do · 2 the command was not understood · 70 a fault of quickstudy's own · 130 Ctrl-C · 141 the
+reader of the output went away
+
+[bold]Environment[/bold]
+
+  QUICKSTUDY_HOME: where fetched models are kept · QUICKSTUDY_DATA: where recipes find data sets ·
 QUICKSTUDY_DEBUG=1: tracebacks"""
 
 app = typer.Typer(
@@ -40,18 +45,21 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def root(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show where an error comes from.", envvar=DEBUG)
-    ] = False,
-) -> None:
-    context.obj = debug
-    if version:
+def _version(wanted: bool) -> None:
+    if wanted:
         print(f"quickstudy {__version__}")
         raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")]
+
+
+@app.callback()
+def root(context: typer.Context, version: Version = False, debug: Debug = False) -> None:
+    context.obj = debug
 
 
 app.command("learn", no_args_is_help=True)(learning.learn)

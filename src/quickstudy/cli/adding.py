@@ -7,20 +7,18 @@ from typing import Annotated
 import typer
 
 from quickstudy.cli.console import Device, Json
-from quickstudy.cli.learning import Columns, NoCheck, finish
+from quickstudy.cli.learning import Checking, Columns, finish
 
 
 def add(
     task: Annotated[Path, typer.Argument(help="A file that `quickstudy learn` wrote.")],
-    examples: Annotated[
-        str, typer.Argument(help="More examples, as for `learn`; new labels become new classes.")
-    ],
+    examples: Annotated[str, typer.Argument(help="More examples, as for `learn`; new labels become new classes.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write here instead of changing the file.")
     ] = None,
     columns: Columns = None,
     device: Device = "auto",
-    no_check: NoCheck = False,
+    check: Checking = None,
     json: Json = False,
 ) -> None:
     """Adds examples to a task. A text that it knows already gets its new label.
@@ -40,4 +38,4 @@ def add(
     opened.add(examples, columns=named)
     seconds = time.perf_counter() - began
     opened.save(target)
-    finish(opened, target, seconds, no_check, json)
+    finish(opened, target, seconds, check, json)

@@ -31,13 +31,9 @@ def writer(found: Input, file: TextIO, output: Path | None, as_json: bool, sever
         if suffix in FORMS:
             form = FORMS[suffix]
         elif suffix in JSONS:
-            raise QuickstudyError(
-                f"cannot write {output}: predictions are written as .csv, .tsv, .jsonl or .txt"
-            )
+            raise QuickstudyError(f"cannot write {output}: predictions are written as .csv, .tsv, .jsonl or .txt")
         if form == "table" and found.form != "table":
-            found = found._replace(
-                delimiter="," if suffix == ".csv" else "\t", quoting=csv.QUOTE_MINIMAL, header=True
-            )
+            found = found._replace(delimiter="," if suffix == ".csv" else "\t", quoting=csv.QUOTE_MINIMAL, header=True)
     if form == "json":
         return _Json(file, several, top)
     return _Table(file, found, several, top) if form == "table" else _Lines(file, several, top)
@@ -93,9 +89,7 @@ class _Json:
         whole = {**row.fields, **dict(zip(names, made.values(), strict=True))}
         line = json.dumps(whole, ensure_ascii=False, default=str)
         if not line.isascii() and any("\ud800" <= letter <= "\udfff" for letter in line):
-            line = json.dumps(
-                whole, default=str
-            )  # half a character has no UTF-8, but JSON has an escape for it
+            line = json.dumps(whole, default=str)  # half a character has no UTF-8, but JSON has an escape for it
         self._file.write(line + "\n")
 
 
@@ -143,6 +137,4 @@ def _free(names: Sequence[str], taken: Sequence[str]) -> list[str]:
 def _cell(value: Any) -> str:
     if value is None or isinstance(value, str):
         return value or ""
-    return (
-        json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else str(value)
-    )
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else str(value)

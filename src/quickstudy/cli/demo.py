@@ -7,9 +7,8 @@ import typer
 
 
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where the report and the files go.")] = Path(
-        "quickstudy-demo"
-    ),
+    out: Annotated[Path, typer.Option(help="The folder for the report and the files.")] = Path("demo-out"),
+    short: Annotated[bool, typer.Option("--short", help="Under a minute; so it is where CI=true.")] = False,
 ) -> None:
     """Meta-trains for a minute or two, meta-tests on unseen data, learns a task from a CSV; under five minutes.
 
@@ -19,4 +18,4 @@ def demo(
     """
     from quickstudy import demo as shown
 
-    shown.run(folder)
+    shown.run(out, shown.SHORT if short else None)

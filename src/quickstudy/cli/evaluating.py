@@ -122,9 +122,7 @@ def _numbers(written: str) -> list[int]:
 
     parts = [part.strip() for part in written.split(",") if part.strip()]
     if not parts or not all(part.isascii() and part.isdigit() and len(part) < 6 for part in parts):
-        raise QuickstudyError(
-            f"--shots {written}: write whole numbers with commas between them, such as 0,1,4,16"
-        )
+        raise QuickstudyError(f"--shots {written}: write whole numbers with commas between them, such as 0,1,4,16")
     return sorted({int(part) for part in parts})
 
 
@@ -147,12 +145,10 @@ def _show(report: "Report") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(
-        title=f"accuracy in %, mean over tasks (95 % interval over episodes); {report.episodes} episodes"
-    )
+    table = Table(title=f"accuracy in %, mean over tasks (95 % interval over episodes); {report.episodes} episodes")
     table.add_column("learner")
     for shots in report.shots:
-        table.add_column(f"{shots} shots", justify="right")
+        table.add_column(f"{shots} shots", justify="right", no_wrap=True)
     cells = {(cell.contestant, cell.shots): cell.over_episodes for cell in report.cells}
     for name in report.contestants:
         row = []
@@ -160,7 +156,7 @@ def _show(report: "Report") -> None:
             found = cells.get((name, shots))
             mean = "" if found is None else f"{100 * found.mean:.1f}"
             if found is not None and found.low is not None and found.high is not None:
-                mean += f" ({100 * found.low:.1f} to {100 * found.high:.1f})"
+                mean += f" ({max(0, 100 * found.low):.0f}–{min(100, 100 * found.high):.0f})"
             row.append(mean)
         table.add_row(name, *row)
     Console().print(table)

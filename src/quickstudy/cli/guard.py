@@ -48,7 +48,7 @@ def guarded(app: Callable[[], Any]) -> NoReturn:
         app()
     except SystemExit as end:
         code = end.code
-    except KeyboardInterrupt as error:
+    except (Exception, KeyboardInterrupt) as error:  # outside any command: while it prints help, say
         code = ended(error, False)
     try:
         sys.stdout.flush()

@@ -13,9 +13,7 @@ SHOWN = 30
 
 
 def inspect(
-    file: Annotated[
-        Path, typer.Argument(help="A task that `learn` wrote, or a student that `meta-train` wrote.")
-    ],
+    file: Annotated[Path, typer.Argument(help="A task that `learn` wrote, or a student that `meta-train` wrote.")],
     json: Json = False,
 ) -> None:
     """Shows what a task or a student is made of. Loads no backbone.
@@ -39,9 +37,7 @@ def inspect(
     try:
         about = _about(what, document) | {"weights": weights, "bytes": file.stat().st_size}
     except (KeyError, TypeError, AttributeError) as error:
-        raise QuickstudyError(
-            f"{file} does not describe a {what} ({type(error).__name__}); get it anew"
-        ) from None
+        raise QuickstudyError(f"{file} does not describe a {what} ({type(error).__name__}); get it anew") from None
     if json:
         emit(about)
         return

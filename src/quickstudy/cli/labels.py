@@ -25,9 +25,7 @@ def read_labels(written: str) -> dict[str, str]:
                 f"--labels {written}: there is no such file; give one, or the names with commas between them"
             )
     except OSError as error:
-        raise QuickstudyError(
-            f"--labels {written}: cannot be read ({error.strerror or error}); check it"
-        ) from None
+        raise QuickstudyError(f"--labels {written}: cannot be read ({error.strerror or error}); check it") from None
     if not found:
         raise QuickstudyError(f"--labels {written}: there is no class name in it; write one a line")
     return found

@@ -20,22 +20,27 @@ Columns = Annotated[
     typer.Option("--columns", metavar="FIELD=COLUMN", help="Which column holds what, where the guess is wrong: "
                  "text=utterance, label=intent, pair=…, labels=…, description=…; may be repeated."),
 ]  # fmt: skip
-NoCheck = Annotated[bool, typer.Option("--no-check", help="Skip the leave-one-out check.")]
+Checking = Annotated[
+    bool | None,
+    typer.Option(
+        "--check/--no-check",
+        help="Whether to judge every example by the others; left out where that would take minutes.",
+        show_default=False,
+    ),
+]
+PATIENCE = 120
+"""seconds that a check may take without being asked for"""
 
 
 def learn(
     examples: Annotated[
         str | None,
-        typer.Argument(
-            help="CSV, TSV, JSONL, JSON, Parquet, a folder with a sub-folder a class, or hf:owner/name."
-        ),
+        typer.Argument(help="CSV, TSV, JSONL, JSON, Parquet, a folder with a sub-folder a class, or hf:owner/name."),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The task's file, such as cards.qs.")] = ...,  # type: ignore[assignment]
     labels: Annotated[
         str | None,
-        typer.Option(
-            help="Class names: a .txt (one a line), a .csv (name, description), or 'sports, politics'."
-        ),
+        typer.Option(help="Class names: a .txt (one a line), a .csv (name, description), or 'sports, politics'."),
     ] = None,
     kind: Annotated[
         str | None, typer.Option(help="classification or multilabel; guessed from the examples unless given.")
@@ -53,7 +58,7 @@ def learn(
         bool,
         typer.Option("--no-examples", help="Leave the texts out of the file; the task can then not grow."),
     ] = False,
-    no_check: NoCheck = False,
+    check: Checking = None,
     json: Json = False,
 ) -> None:
     """Learns a task from examples, class names, or both.
@@ -83,12 +88,12 @@ def learn(
     task = student.learn(examples or (), classes, kind, output.stem, named)
     seconds = time.perf_counter() - began
     task.save(output, examples=not no_examples)
-    finish(task, output, seconds, no_check, json)
+    finish(task, output, seconds, check, json)
 
 
-def finish(task: "Task", output: Path, seconds: float, no_check: bool, json: bool) -> None:
-    """Reports on a task that has just been learned and saved."""
-    found = None if no_check or not task.examples else checked(task)
+def finish(task: "Task", output: Path, seconds: float, check: bool | None, json: bool) -> None:
+    """Reports on a task that has just been learned, in so many seconds, and saved."""
+    found = checked(task) if task.examples and _worth_it(task, seconds, check) else None
     cut = cut_texts(task)
     if json:
         emit(
@@ -116,6 +121,18 @@ def checked(task: "Task") -> "Check":
     """The leave-one-out check, with a bar."""
     with progress("checking", len(task.examples)) as tell:
         return task.check(lambda done, _: tell(done))
+
+
+def _worth_it(task: "Task", seconds: float, check: bool | None) -> bool:
+    from quickstudy.doubts import parts_of
+
+    if check is not None:
+        return check
+    expected = seconds * parts_of(len(task.examples))
+    if expected > PATIENCE and seconds > 2:  # less than two seconds are mostly those of reading, which is over
+        say(f"the check on its own examples was left out: it may take {expected / 60:.0f} minutes; --check runs it")
+        return False
+    return True
 
 
 def cut_texts(task: "Task") -> int:

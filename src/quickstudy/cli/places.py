@@ -16,9 +16,7 @@ def check_place(output: Path) -> None:
         if output.is_dir():
             raise QuickstudyError(f"cannot write {shown(output)}: it is a folder; name a file inside it")
         if not folder.is_dir():
-            raise QuickstudyError(
-                f"cannot write {shown(output)}: there is no folder {shown(folder)}; create it first"
-            )
+            raise QuickstudyError(f"cannot write {shown(output)}: there is no folder {shown(folder)}; create it first")
     except (OSError, ValueError) as error:
         raise QuickstudyError(f"cannot write {shown(output)}: {error}") from None
     if not os.access(folder, os.W_OK):
@@ -31,8 +29,6 @@ def columns_of(written: Sequence[str] | None) -> dict[str, str] | None:
     for pair in (part for each in written or () for part in each.split(",")):
         field, equals, column = pair.partition("=")
         if not equals or field.strip() not in CANONICAL or not column.strip():
-            raise QuickstudyError(
-                f"--columns {pair}: write FIELD=COLUMN, where FIELD is one of {', '.join(CANONICAL)}"
-            )
+            raise QuickstudyError(f"--columns {pair}: write FIELD=COLUMN, where FIELD is one of {', '.join(CANONICAL)}")
         found[field.strip()] = column.strip()
     return found or None

@@ -70,9 +70,7 @@ def predict(
     began = time.perf_counter()
     place = write_lines(output) if output is not None else nullcontext(sys.stdout)
     with place as file, progress("predicting", None) as tell:
-        to = writer(
-            found, file, output, json, isinstance(opened.kind, MultiLabel), min(top, len(opened.classes))
-        )
+        to = writer(found, file, output, json, isinstance(opened.kind, MultiLabel), min(top, len(opened.classes)))
         told = tell if output is not None else _nobody
         total, blank, cut = _run(opened, found.rows, to, 1 if by_hand else AT_ONCE, told)
     _report(opened, total, blank, cut, time.perf_counter() - began, output)

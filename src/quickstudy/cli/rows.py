@@ -48,9 +48,7 @@ def read(path: Path | None, columns: Sequence[str], parts: int) -> Input:
     """The rows of a file, or of standard input (None): one text a line. `columns` name the text's column, or the two
     of a pair; `parts` is how many texts the task judges together. QuickstudyError for what cannot be read."""
     if len(columns) not in (0, parts):
-        raise QuickstudyError(
-            f"--column is given {len(columns)} times; this task judges {parts} text(s) together"
-        )
+        raise QuickstudyError(f"--column is given {len(columns)} times; this task judges {parts} text(s) together")
     if path is None:
         if parts == 2:
             raise QuickstudyError("this task judges pairs of texts; give a CSV or JSONL with two columns")
@@ -63,9 +61,7 @@ def read(path: Path | None, columns: Sequence[str], parts: int) -> Input:
         return _from_file(path, columns, parts)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise QuickstudyError(
-            f"{shown(path)}: cannot be read ({reason}); check its name and permissions"
-        ) from None
+        raise QuickstudyError(f"{shown(path)}: cannot be read ({reason}); check its name and permissions") from None
 
 
 def _from_file(path: Path, columns: Sequence[str], parts: int) -> Input:
@@ -82,13 +78,9 @@ def _from_file(path: Path, columns: Sequence[str], parts: int) -> Input:
         rows = _judged(path, table(path, encoding, frozenset(columns), None), columns, parts)
         return Input(rows, "table", dialect.delimiter or ",", dialect.quoting, dialect.header, doubt)
     if suffix not in (".txt", ""):
-        raise QuickstudyError(
-            f"{path.name}: files {suffix} are not known; use .txt, .csv, .tsv, .jsonl or .parquet"
-        )
+        raise QuickstudyError(f"{path.name}: files {suffix} are not known; use .txt, .csv, .tsv, .jsonl or .parquet")
     if parts == 2:
-        raise QuickstudyError(
-            f"{path.name}: this task judges pairs of texts; give a CSV or JSONL with two columns"
-        )
+        raise QuickstudyError(f"{path.name}: this task judges pairs of texts; give a CSV or JSONL with two columns")
     return Input(_from_lines(text_lines(path, encoding.name)), "lines", doubt=doubt)
 
 

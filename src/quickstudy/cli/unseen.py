@@ -13,7 +13,7 @@ from quickstudy.episodes.exchange import import_
 from quickstudy.episodes.packaged import PACKAGED, packaged_source
 from quickstudy.episodes.sampling import draw, redraw
 from quickstudy.episodes.shapes import Shape
-from quickstudy.episodes.sources import Source
+from quickstudy.episodes.sources import Source, index_of
 from quickstudy.kinds import labelled
 from quickstudy.kinds.multilabel import MultiLabel
 from quickstudy.text.reader import Reader
@@ -41,9 +41,7 @@ def sources_of(
             for problem in gathered.problems:
                 warnings.warn(str(problem), QuickstudyWarning, stacklevel=2)
     if any(table != tables[0] for table in tables):
-        raise QuickstudyError(
-            "the data are of several kinds (labels or texts a row); evaluate each kind alone"
-        )
+        raise QuickstudyError("the data are of several kinds (labels or texts a row); evaluate each kind alone")
     return tuple(found), _kind(tables[0], reader)
 
 
@@ -62,17 +60,27 @@ def drawn(
     problem = ""
     for source in sources:
         for number in shots:
-            shape = meta.narrowed(Shape(ways or None, number, queries), source, kind)
             try:
+                shape = Shape(_narrowed(source, kind, ways, number + queries) if ways else None, number, queries)
                 found += [draw(source, kind, shape, seed + step) for step in range(episodes)]
             except QuickstudyError as error:
                 problem = str(error)
-                warnings.warn(
-                    f"{source.name} was left out at {number} shots: {error}", QuickstudyWarning, stacklevel=2
-                )
+                warnings.warn(f"{source.name} was left out at {number} shots: {error}", QuickstudyWarning, stacklevel=2)
     if not found:
         raise QuickstudyError(problem or "there is nothing to evaluate on; name a data file")
     return found
+
+
+def _narrowed(source: Source, kind: TaskKind, ways: int, need: int) -> int:
+    """No more ways than there are classes with enough examples."""
+    sizes = [len(members) for members in index_of(source, kind).members.values()]
+    enough = sum(size >= need for size in sizes)
+    if enough < 2:
+        raise QuickstudyError(
+            f"{source.name}: {enough} of its {len(sizes)} classes have {need} different texts, and two at least must; "
+            "ask for fewer shots or queries"
+        )
+    return min(ways, enough)
 
 
 def redrawn(identity: str, sources: Sequence[Source], kind: TaskKind) -> list[Draw]:
@@ -94,9 +102,7 @@ def stored(path: Path, identity: str | None, reader: Reader) -> tuple[list[Draw]
     if identity is not None:
         known = [one.id for one in draws]
         if identity not in known:
-            raise QuickstudyError(
-                f"{path}: there is no episode {identity!r}; one of its {len(known)} is {known[0]}"
-            )
+            raise QuickstudyError(f"{path}: there is no episode {identity!r}; one of its {len(known)} is {known[0]}")
         draws = [one for one in draws if one.id == identity]
     return draws, _kind({"name": name, "parts": parts.pop()}, reader)
 

@@ -15,8 +15,9 @@ Adapted = dict[str, Tensor]
 Classes = Mapping[str, str]
 """Class name -> its longer description ("" for none). The order is the order of the scores."""
 
-PADDING, GIVEN, WRITTEN = 0, 1, 2
-"""What a token is to the backbone: nothing, text that is given (seen from everywhere), text written (causal)."""
+PADDING, GIVEN, WRITTEN, APART = 0, 1, 2, 3
+"""What a token is to the backbone: nothing, text that is given (seen from everywhere), text written (causal), or a
+second given text that is read apart from the first."""
 IGNORE = -100
 """Gold of a unit that nobody judges."""
 
@@ -27,7 +28,7 @@ class Text(NamedTuple):
     tokens: Tensor
     """(B, S) long"""
     role: Tensor
-    """(B, S) uint8: PADDING, GIVEN or WRITTEN"""
+    """(B, S) uint8: PADDING, GIVEN, WRITTEN or APART"""
     spans: Tensor
     """(B, U, P, 2) long, half-open token ranges; an empty range is "nothing there", whose vector is zero"""
 

@@ -6,7 +6,7 @@ import unicodedata
 _PREFIX = re.compile(
     r"(?:class|label|category|cat|cls|topic|intent|type|tag|group|类别?|标签)[\s_\-.:#]*\d+", re.I
 )
-_CODE = re.compile(r"[\W_]*(?:[A-Za-z]?\d+[A-Za-z]?|[A-Za-z])[\W_]*")
+_CODE = re.compile(r"[\W_]*(?:[A-Za-z]?\d+|[A-Za-z])[\W_]*")
 
 
 def readable(name: str) -> str:

@@ -9,7 +9,7 @@ import torch
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
-from quickstudy.core.types import GIVEN, Text
+from quickstudy.core.types import APART, GIVEN, Text
 
 CHARACTERS_A_TOKEN = 64
 """No more than this many characters a token are ever looked at: a 10 MB text costs no more than a long one."""
@@ -43,37 +43,45 @@ class Reader:
         self.tokenizer.enable_truncation(self.limit, strategy="longest_first")
 
     def read(self, items: Sequence[tuple[str, ...]]) -> Read:
-        """Rows of one or two texts each, all alike; two are read jointly, each as a part of the unit."""
+        """Rows of one or two texts each, all alike. Of two, the second stands behind the first in the row, to be read
+        apart from it; each is a part of the row's one unit and has the limit to itself."""
         parts = len(items[0]) if items else 1
         if parts > 2 or any(len(item) != parts for item in items):
             raise ValueError("every row holds one text, or every row holds two")
         most = self.limit * CHARACTERS_A_TOKEN
-        given = [tuple(self.prompt + part[:most] for part in item) for item in items]
-        encodings = self.tokenizer.encode_batch_fast(given if parts == 2 else [item[0] for item in given])
-        lengths = [len(encoding.ids) for encoding in encodings]
-        longest = max(lengths, default=0)
-        width = max(longest, min(self.limit, -(-max(longest, 1) // WIDTH_STEP) * WIDTH_STEP))
-        tokens = np.full((len(items), width), self.filler, dtype=np.int64)
-        role = np.zeros(tokens.shape, dtype=np.uint8)
-        spans = np.zeros((len(items), 1, parts, 2), dtype=np.int64)
-        for row, (encoding, length) in enumerate(zip(encodings, lengths, strict=True)):
-            tokens[row, :length] = encoding.ids
-            role[row, : max(length, 1)] = GIVEN  # an empty row still needs something to attend to
-            spans[row, 0] = [(0, length)] if parts == 1 else _parts(encoding)
+        encodings = self.tokenizer.encode_batch_fast([self.prompt + part[:most] for item in items for part in item])
+        ids = [encoding.ids for encoding in encodings]
+        tokens, role, spans = self._rows([ids[start : start + parts] for start in range(0, len(ids), parts)], parts)
         cut = [
-            sum(1 - mask for over in encoding.overflowing for mask in over.special_tokens_mask)
-            + sum(max(0, len(part) - most) // 4 for part in item)  # never tokenised: four characters a token
-            for encoding, item in zip(encodings, items, strict=True)
+            sum(_cut(part, encoding, most) for part, encoding in zip(item, read, strict=True))
+            for item, read in zip(items, _pieces(encodings, parts), strict=True)
         ]
         text = Text(torch.from_numpy(tokens), torch.from_numpy(role), torch.from_numpy(spans))
         return Read(text, torch.tensor(cut, dtype=torch.long))
 
+    def _rows(self, rows: list[list[list[int]]], parts: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Tokens (B, S), roles (B, S) and spans (B, 1, P, 2) of rows of one or two lists of token ids."""
+        longest = max((sum(map(len, row)) for row in rows), default=0)
+        width = max(longest, min(parts * self.limit, -(-max(longest, 1) // WIDTH_STEP) * WIDTH_STEP))
+        tokens = np.full((len(rows), width), self.filler, dtype=np.int64)
+        role = np.zeros(tokens.shape, dtype=np.uint8)
+        spans = np.zeros((len(rows), 1, parts, 2), dtype=np.int64)
+        for number, row in enumerate(rows):
+            end = 0
+            for part, ids in enumerate(row):
+                start, end = end, end + len(ids)
+                tokens[number, start:end] = ids
+                role[number, start:end] = (GIVEN, APART)[part]
+                spans[number, 0, part] = start, end
+            role[number, 0] = GIVEN  # an empty row still needs something to attend to
+        return tokens, role, spans
 
-def _parts(encoding: Encoding) -> list[tuple[int, int]]:
-    """The token ranges of the two texts of a pair."""
-    which = encoding.sequence_ids
-    found = []
-    for part in (0, 1):
-        places = [place for place, owner in enumerate(which) if owner == part]
-        found.append((places[0], places[-1] + 1) if places else (0, 0))
-    return found
+
+def _cut(part: str, encoding: Encoding, most: int) -> int:
+    """Tokens of a text that did not fit; what was never tokenised counts as four characters a token."""
+    over = sum(1 - mask for over in encoding.overflowing for mask in over.special_tokens_mask)
+    return over + max(0, len(part) - most) // 4
+
+
+def _pieces(encodings: list[Encoding], parts: int) -> list[list[Encoding]]:
+    return [encodings[start : start + parts] for start in range(0, len(encodings), parts)]

@@ -1,0 +1,55 @@
+"""Pairs read apart: each part is what it is when read alone, and a name stays comparable."""
+
+import torch
+from few import encoder, kinds, reader
+from quickstudy.backbones.kept import KeptFeatures
+from quickstudy.backbones.passages import Passages
+from quickstudy.backbones.pooling import LIKENESS, join
+
+READER = reader()
+FIRST = ["where is my card", "pin", "I lost it somewhere in the town"]
+SECOND = ["it came", "the code has been blocked for days", "gone"]
+
+
+def alone(texts: list[str]) -> torch.Tensor:
+    text, _ = READER.read([(text,) for text in texts])
+    return encoder().units({}, text)[:, 0]
+
+
+def test_a_pair_is_its_two_texts_read_alone_and_joined() -> None:
+    text, _ = READER.read(list(zip(FIRST, SECOND, strict=True)))
+    found = Passages(encoder()).units({}, text)
+    a, b = alone(FIRST), alone(SECOND)
+    cosine = torch.nn.functional.cosine_similarity(a, b, dim=-1)[:, None]
+    torch.testing.assert_close(found[:, 0], torch.cat([(a + b) / 2, a - b, (a - b).abs(), LIKENESS * cosine], -1))
+
+
+def test_single_texts_pass_through() -> None:
+    text, _ = READER.read([(text,) for text in FIRST])
+    assert torch.equal(Passages(encoder()).units({}, text)[:, 0], alone(FIRST))
+
+
+def test_kept_features_and_kept_layers_give_the_same_pairs() -> None:
+    text, _ = READER.read(list(zip(FIRST, SECOND, strict=True)))
+    plain = Passages(encoder())
+    torch.testing.assert_close(Passages(KeptFeatures(encoder())).units({}, text), plain.units({}, text))
+    part = encoder("last(1)")
+    theta = part.init(torch.Generator())
+    cut = Passages(part)
+    torch.testing.assert_close(cut.units(theta, text, cut.lower(theta, text, 1)), plain.units({}, text))
+
+
+def test_a_name_is_itself_alike_and_nothing_else() -> None:
+    pairs = kinds()["pairs"]
+    names = pairs.encode([], {"card arrival": "", "pin": ""}).names
+    found = Passages(encoder()).units({}, names)[:, 0]
+    words = alone(["card arrival", "pin"])
+    torch.testing.assert_close(found[:, :8], words)
+    assert found[:, 8:24].abs().max() < 1e-12
+    torch.testing.assert_close(found[:, 24], torch.full_like(found[:, 24], LIKENESS))
+
+
+def test_slopes_through_the_joint_are_right() -> None:
+    parts = torch.randn(2, 1, 2, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    assert torch.autograd.gradcheck(join, parts)
+    assert torch.autograd.gradgradcheck(join, parts)

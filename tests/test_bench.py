@@ -1,0 +1,99 @@
+"""The benchmarks' own plumbing: the last line that a run prints, the results that are committed, parts, draws."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from quickstudy.episodes.cleaning import normalised_key
+from quickstudy.kinds.labelled import Labelled, texts
+
+ROOT = Path(__file__).parent.parent
+sys.path.append(str(ROOT))  # benchmarks are not installed; `python -m` finds them in the project's folder
+
+from bench.contest.drawing import Pool, drawn  # noqa: E402
+from bench.shared.data import data_folder  # noqa: E402
+from bench.shared.parts import part  # noqa: E402
+from bench.shared.result import Bar, Output  # noqa: E402
+
+RESULTS = sorted((ROOT / "bench" / "results").glob("*.json"))
+
+
+def check(document: dict) -> None:
+    assert {"benchmark", "bars", "machine", "seeds", "date"} <= document.keys()
+    assert {"cpu", "cores", "torch", "transformers"} <= document["machine"].keys()
+    for bar in document["bars"]:
+        assert bar.keys() == {"name", "figure", "bar", "wanted", "met"}
+        reached = bar["figure"] <= bar["bar"] if bar["wanted"] == "at most" else bar["figure"] >= bar["bar"]
+        assert bar["met"] == reached
+
+
+def test_imports_prints_its_bars_and_writes_what_it_printed(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bench.imports", "--repeat", "1", "--write", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    document = json.loads(done.stdout.splitlines()[-1])
+    check(document)
+    assert [bar["name"] for bar in document["bars"]] == ["import_seconds", "help_seconds"]
+    assert json.loads((tmp_path / "imports.json").read_text()) == document
+    assert (tmp_path / "imports.txt").read_text().strip() == done.stdout.strip()
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.name)
+def test_committed_results_have_the_agreed_form(path: Path) -> None:
+    document = json.loads(path.read_text())
+    check(document)
+    assert document["benchmark"] == path.stem
+    assert json.loads(path.with_suffix(".txt").read_text().splitlines()[-1]) == document
+
+
+def test_a_bar_is_met_exactly_where_its_figure_reaches_it(capsys: pytest.CaptureFixture[str]) -> None:
+    bars = [
+        Bar("a", 2.0, 2.0, "at most"),
+        Bar("b", 2.1, 2.0, "at most"),
+        Bar("c", 0.949, 0.95, "at least"),
+        Bar("d", float("nan"), 0.0, "at least"),
+    ]
+    Output("some").close(bars, {}, {}, (0,), None)
+    document = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [bar["met"] for bar in document["bars"]] == [True, False, False, False]
+    assert document["bars"][3]["figure"] is None
+
+
+def test_without_data_one_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("QUICKSTUDY_DATA", raising=False)
+    with pytest.raises(SystemExit, match="QUICKSTUDY_DATA"):
+        data_folder(None)
+    with pytest.raises(SystemExit, match="development"):
+        data_folder(str(tmp_path))
+
+
+def test_a_part_is_made_once_for_its_key(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def make() -> list[int]:
+        made.append(len(made))
+        return [made[-1]]
+
+    assert part(tmp_path, "a/b", {"weights": "x"}, make) == [0]
+    assert part(tmp_path, "a/b", {"weights": "x"}, make) == [0]
+    assert part(tmp_path, "a/b", {"weights": "y"}, make) == [1]
+
+
+@pytest.mark.parametrize("own_query", [True, False])
+def test_draws_are_nested_share_a_query_and_no_text(own_query: bool) -> None:
+    rows = tuple(Labelled(f"text {n // 2}" + "!" * (n % 2), (f"class {n % 3}",)) for n in range(240))
+    asked = tuple(Labelled(f"Text {n}.", (f"class {n % 3}",)) for n in range(5, 12))
+    pool = Pool("some", rows, asked if own_query else None, 0)
+    draws = drawn(pool, (0, 1, 4), 0)
+    assert draws == drawn(pool, (0, 1, 4), 0)
+    assert draws[2] != drawn(pool, (4,), 1)[0]
+    none, one, four = draws
+    assert not none.support
+    assert set(one.support) < set(four.support)
+    assert [sum(each.labels == (name,) for each in four.support) for name in four.classes] == [4, 4, 4]
+    assert none.query == one.query == four.query
+    keys = [{normalised_key(texts(each)) for each in side} for side in (four.support, four.query)]
+    assert not keys[0] & keys[1]
+    assert len(keys[0]) == len(four.support)

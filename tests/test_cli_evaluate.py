@@ -1,0 +1,136 @@
+"""`evaluate` and `meta-train` through the real command line, with a random backbone."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tiny import backbone, refused, run, table
+
+WORDS = {"pin": "my secret code", "arrival": "the new card comes", "loss": "somebody stole it", "fee": "too expensive"}
+ROWS = [(f"{said} {number}", label) for number in range(8) for label, said in WORDS.items()]
+RECIPE = """
+[student]
+backbone = "{model}"
+
+[[train]]
+path = "train.csv"
+
+[[validation]]
+path = "validation.csv"
+
+[episodes]
+ways = [2, 4]
+shots = [0, 2]
+queries = 2
+
+[validating]
+episodes = 1
+shots = [0, 2]
+queries = 2
+
+[training]
+steps = 2
+tasks = 1
+validate_every = 1
+warmup = 0
+"""
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return backbone(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return table(tmp_path / "data.csv", ROWS)
+
+
+def evaluated(folder: Path, *arguments: object) -> dict:  # type: ignore[type-arg]
+    result = run("evaluate", *arguments, "-o", folder / "report", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert json.loads((folder / "report.json").read_text()) == found
+    assert (folder / "report.html").stat().st_size > 1000
+    assert (folder / "report.md").read_text().startswith("# ")
+    return found
+
+
+def means(report: dict) -> dict[tuple[str, int], float]:  # type: ignore[type-arg]
+    return {(cell["contestant"], cell["shots"]): cell["over_tasks"]["mean"] for cell in report["cells"]}
+
+
+def test_all_baselines_on_the_same_tasks(data: Path, model: str) -> None:
+    report = evaluated(data.parent, data, "--model", model, "--ways", 3, "--shots", "0,2", "--queries", 2,
+                       "--episodes", 2)  # fmt: skip
+    assert report["contestants"] == [
+        "quickstudy", "frozen_linear", "prototypes", "neighbours", "names_alone", "fine_tune:last(2)",
+    ]  # fmt: skip
+    assert report["shots"] == [0, 2]
+    assert report["episodes"] == 4
+    assert report["failures"] == []
+    assert report["about"]["seeds"] == [0, 1]
+
+
+def test_episodes_are_run_again_from_their_file_and_by_their_id(data: Path, model: str) -> None:
+    folder = data.parent
+    few = ("--model", model, "--learners", "prototypes,fine_tune:lora(2, 1)")
+    first = evaluated(folder, data, *few, "--ways", 2, "--shots", "1", "--queries", 2, "--episodes", 3, "--export",
+                      folder / "tasks.jsonl")  # fmt: skip
+    again = evaluated(folder, "--episodes-from", folder / "tasks.jsonl", *few)
+    assert means(again) == means(first)
+    assert list(again["contestants"]) == ["quickstudy", "prototypes", "fine_tune:lora(2, 1)"]
+    identity = json.loads((folder / "tasks.jsonl").read_text().splitlines()[1])["id"]
+    one = evaluated(folder, "--episodes-from", folder / "tasks.jsonl", "--id", identity, *few)
+    drawn = evaluated(folder, data, "--id", identity, *few)
+    assert one["episodes"] == drawn["episodes"] == 1
+    assert means(one) == means(drawn)
+
+
+def test_what_is_refused(data: Path, model: str) -> None:
+    few = ("--model", model, "--queries", 2, "-o", data.parent / "r")
+    assert "name what to evaluate on" in refused("evaluate", *few)
+    assert "whole numbers" in refused("evaluate", data, *few, "--shots", "1-5")
+    assert "near: prototypes" in refused("evaluate", data, *few, "--learners", "prototype")
+    assert "no scope" in refused("evaluate", data, *few, "--learners", "fine_tune:most")
+    assert "fewer" in refused("evaluate", data, *few, "--shots", "100")
+    assert "no id" in refused("evaluate", data, *few, "--id", "nonsense")
+    assert "no file" in refused("evaluate", data.parent / "none.csv", *few)
+    assert "no folder" in refused("evaluate", data, "--model", model, "-o", data.parent / "none" / "r")
+    (data.parent / "e.jsonl").write_text('{"a": 1}\n')
+    assert "line 1" in refused("evaluate", "--episodes-from", data.parent / "e.jsonl", *few)
+    assert not list(data.parent.glob("r.*"))
+
+
+def test_meta_training_by_a_recipe_makes_a_student(data: Path, model: str) -> None:
+    folder = data.parent
+    table(folder / "train.csv", ROWS)
+    table(folder / "validation.csv", [(f"{text} please", label) for text, label in ROWS])
+    (folder / "tiny.toml").write_text(RECIPE.format(model=model))
+    result = run("meta-train", folder / "tiny.toml", "--folder", folder / "run", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["file"] == str(folder / "run" / "student.qs")
+    assert "step" in found["about"]["summary"]
+    about = json.loads(run("inspect", found["file"], "--json").stdout)
+    assert about["what"] == "student"
+    done = run("learn", data, "-o", folder / "a.qs", "--model", found["file"], "--no-check")
+    assert done.exit_code == 0, done.output
+    report = evaluated(folder, folder / "tiny.toml", "--model", found["file"], "--ways", 2, "--shots", "1",
+                       "--queries", 2, "--episodes", 1, "--learners", "prototypes")  # fmt: skip
+    assert report["sources"] == ["validation"]
+    said = refused("learn", data, "-o", folder / "a.qs", "--model", found["file"], "--learner", "maml")
+    assert "its own learner" in said
+
+
+def test_a_recipe_with_a_slip(tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("[trainig]\nsteps = 3\n")
+    assert "near: training" in refused("meta-train", tmp_path / "bad.toml")
+    assert "no recipe" in refused("meta-train", tmp_path / "none.toml")
+
+
+def test_models_are_listed() -> None:
+    names = [row["name"] for row in json.loads(run("models", "--json").stdout)]
+    assert names == ["minilm", "e5-small", "smollm2"]
+    assert "minilm" in run("models").stdout
+    assert "minilm" in refused("models", "get", "minilmm")

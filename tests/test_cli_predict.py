@@ -1,0 +1,141 @@
+"""`predict`: what comes in comes out in the same form with label and probability added."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tiny import ROWS, backbone, refused, run, table
+
+from quickstudy.cli import predicting
+from quickstudy.cli.rows import Row
+from quickstudy.reopening import reopen
+
+TEXTS = [text for text, _ in ROWS]
+
+
+@pytest.fixture(scope="module")
+def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tasks")
+    model = backbone(folder / "tiny")
+    assert run("learn", table(folder / "in.csv"), "-o", folder / "a.qs", "--model", model, "--no-check").exit_code == 0
+    return folder / "a.qs"
+
+
+@pytest.fixture(scope="module")
+def labels(cards: Path) -> list[str | None]:
+    return [each.label for each in reopen(cards).predict(TEXTS)]
+
+
+def read(path: Path, delimiter: str = ",") -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")), delimiter=delimiter))
+
+
+def test_lines(cards: Path, labels: list[str]) -> None:
+    result = run("predict", cards, input="\r\n".join(TEXTS))
+    rows = [line.split("\t") for line in result.stdout.split("\n")[:-1]]
+    assert [row[0] for row in rows] == labels
+    assert [row[2] for row in rows] == TEXTS
+    assert all(0 < float(row[1]) <= 1 for row in rows)
+    assert result.stderr == ""
+
+
+def test_a_text_file_and_a_file_of_answers(cards: Path, tmp_path: Path, labels: list[str]) -> None:
+    (tmp_path / "in.txt").write_text("\n".join(TEXTS))
+    result = run("predict", cards, tmp_path / "in.txt", "-o", tmp_path / "out.csv")
+    assert result.stdout == ""
+    assert "judged 6 texts" in result.stderr
+    rows = read(tmp_path / "out.csv")
+    assert [row["label"] for row in rows] == labels
+    assert [row["text"] for row in rows] == TEXTS
+
+
+@pytest.mark.parametrize(("name", "delimiter"), [("in.csv", ","), ("in.csv", ";"), ("in.tsv", "\t")])
+def test_tables(cards: Path, tmp_path: Path, labels: list[str], name: str, delimiter: str) -> None:
+    with (tmp_path / name).open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter)
+        writer.writerow(["id", "text", "label"])
+        writer.writerows([number, f'{text}, he said "{number}"', "?"] for number, text in enumerate(TEXTS))
+    run("predict", cards, tmp_path / name, "-o", tmp_path / f"out{name}")
+    before = read(tmp_path / name, delimiter)
+    after = read(tmp_path / f"out{name}", delimiter)
+    assert [{key: row[key] for key in before[0]} for row in after] == before
+    assert list(after[0]) == ["id", "text", "label", "predicted label", "probability"]
+    assert all(row["predicted label"] in labels for row in after)
+
+
+def test_a_table_without_a_header_stays_one(cards: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text(
+        "".join(f'{number},"{text}, please tell me"\n' for number, text in enumerate(TEXTS))
+    )
+    result = run("predict", cards, tmp_path / "in.csv")
+    rows = list(csv.reader(io.StringIO(result.stdout)))
+    assert len(rows) == len(TEXTS)
+    assert {len(row) for row in rows} == {4}
+
+
+def test_json_lines_keep_every_field(cards: Path, tmp_path: Path, labels: list[str]) -> None:
+    records = [{"id": number, "body": text, "more": {"a": [1, None]}} for number, text in enumerate(TEXTS)]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    result = run("predict", cards, tmp_path / "in.jsonl", "--column", "body", "--top", "2")
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [{key: row[key] for key in records[0]} for row in found] == records
+    assert [row["label"] for row in found] == labels
+    assert all(next(iter(row["top"])) == row["label"] and len(row["top"]) == 2 for row in found)
+
+
+def test_top_adds_columns(cards: Path) -> None:
+    line = run("predict", cards, "--top", "5", input=TEXTS[0]).stdout.rstrip("\n").split("\t")
+    assert len(line) == 2 + 2 * 3 + 1  # no more than there are classes
+    assert line[2] == line[0]
+    assert sum(map(float, line[3:8:2])) == pytest.approx(1, abs=1e-3)
+
+
+def test_rows_that_a_table_cannot_hold_are_refused(cards: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "the pin"}\n{"text": "a pin", "odd": 1}\n')
+    assert "'odd'" in refused("predict", cards, tmp_path / "in.jsonl", "-o", tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+    (tmp_path / "in.csv").write_text("text,label\na,b\na,b,c,d\n")
+    assert "line 3" in refused("predict", cards, tmp_path / "in.csv", "-o", tmp_path / "out.csv")
+
+
+def test_columns_that_are_not_there(cards: Path, tmp_path: Path) -> None:
+    table(tmp_path / "in.csv")
+    assert "'body'" in refused("predict", cards, tmp_path / "in.csv", "--column", "body")
+    assert "1 text(s)" in refused("predict", cards, tmp_path / "in.csv", "--column", "text", "--column", "label")
+
+
+def test_pairs(tmp_path: Path) -> None:
+    model = backbone(tmp_path / "tiny")
+    path = tmp_path / "in.csv"
+    path.write_text("premise,hypothesis,label\na man eats,someone eats,yes\na man eats,a dog runs,no\n")
+    assert run("learn", path, "-o", tmp_path / "a.qs", "--model", model, "--no-check").exit_code == 0
+    rows = list(csv.DictReader(io.StringIO(run("predict", tmp_path / "a.qs", path).stdout)))
+    assert {row["predicted label"] for row in rows} <= {"yes", "no"}
+    assert "pairs" in refused("predict", tmp_path / "a.qs", input="one text")
+
+
+def test_groups_do_not_change_the_answers(cards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = "\n".join(f"{text} {number}" for number in range(20) for text in TEXTS)
+    whole = run("predict", cards, input=many).stdout
+    monkeypatch.setattr(predicting, "AT_ONCE", 7)
+    assert run("predict", cards, input=many).stdout == whole
+    monkeypatch.setattr(predicting, "CHARACTERS", 50)
+    assert run("predict", cards, input=many).stdout == whole
+
+
+def test_rows_are_read_as_they_are_needed() -> None:
+    """Constant memory: no more than one group of rows is ever taken ahead of the answers."""
+    taken = 0
+
+    def rows() -> Iterator[Row]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield Row("the pin", {"text": "the pin"})
+
+    groups = predicting._groups(rows(), 100)
+    assert len(next(groups)) == 100
+    assert taken == 100

@@ -1,0 +1,117 @@
+"""What a user hands over, as examples, classes and a kind."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quickstudy.core.types import QuickstudyError
+from quickstudy.episodes.cleaning import spelling_key
+from quickstudy.given import classes_of, gathered, items
+from quickstudy.kinds.labelled import Labelled
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        ("a text", "pin"),
+        ["a text", "pin"],
+        {"text": "a text", "label": "pin"},
+        {"sentence": "a text", "intent": "pin"},
+        Labelled("a text", ("pin",)),
+        (" a text".strip(), "  pin\n"),
+    ],
+)
+def test_the_ways_to_write_an_example(example: Any) -> None:
+    found = gathered([example, ("other", "card")])
+    assert found.examples[0] == Labelled("a text", ("pin",))
+    assert found.classes == {"pin": "", "card": ""}
+    assert found.kind == {"name": "classification", "parts": 1}
+
+
+def test_pairs_and_several_labels() -> None:
+    found = gathered([(("a", "b"), "yes"), (("c", "d"), "no")])
+    assert found.kind == {"name": "classification", "parts": 2}
+    assert found.examples[0] == Labelled("a", ("yes",), "b")
+    several = gathered([("a", ["x", "y"]), ("b", []), ("c", {"y"})])
+    assert several.kind == {"name": "multilabel", "parts": 1}
+    assert [example.labels for example in several.examples] == [("x", "y"), (), ("y",)]
+
+
+def test_numbers_as_labels() -> None:
+    assert gathered([("a", 1), ("b", 2.0), ("c", True)]).classes == {"1": "", "2": "", "true": ""}
+
+
+def test_classes_come_in_the_order_given_and_keep_their_descriptions() -> None:
+    found = gathered([("a", "new"), ("b", "PIN")], {"card": "plastic", "pin": "secret"})
+    assert found.classes == {"card": "plastic", "pin": "secret", "new": ""}
+    assert found.examples[1].labels == ("pin",)
+    assert any("'PIN' was read as 'pin'" in str(problem) for problem in found.problems)
+
+
+def test_a_row_may_describe_a_class() -> None:
+    rows = [("a", "x"), ("b", "y"), {"label": "X", "description": "the first"}]
+    assert gathered(rows).classes["x"] == "the first"
+
+
+@pytest.mark.parametrize(
+    ("examples", "labels", "kind", "said"),
+    [
+        ([], (), None, "no row"),
+        ([], ["only"], None, "only the class 'only'"),
+        ([("a", "x"), ("b", "x")], (), None, "every row has the label 'x'"),
+        ([("a", "x"), (("b", "c"), "y")], (), None, "some a pair"),
+        ([("a", ["x", "y"]), ("b", "y")], (), "classification", "exactly one"),
+        ([("a", "x"), ("b", "y")], (), "clasification", "near: classification"),
+        ([("a", "x"), ("b", "y")], "xy", None, "labels is the text"),
+        ([("a", "x"), ("b", "y")], ["", "x"], None, "is empty"),
+        (["a text"], (), None, "neither"),
+        ([("a", "b", "c")], (), None, "neither"),
+        ([(3, "x"), (None, "y")], (), None, "every row has the label 'x'"),
+    ],
+)
+def test_what_is_refused(examples: Any, labels: Any, kind: str | None, said: str) -> None:
+    with pytest.raises(QuickstudyError, match=said):
+        gathered(examples, labels, kind)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.text(max_size=8), max_size=8))
+def test_names_are_one_spelling_each(names: list[str]) -> None:
+    try:
+        found = classes_of(names)
+    except QuickstudyError as error:
+        assert "empty" in str(error)
+        return
+    keys = [spelling_key(name) for name in found]
+    assert len(set(keys)) == len(keys)
+    assert all(name == " ".join(name.split()) for name in found)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.text(max_size=20), st.text(max_size=6)), max_size=8))
+def test_any_texts_give_examples_or_one_sentence(rows: list[tuple[str, str]]) -> None:
+    try:
+        found = gathered(rows)
+    except QuickstudyError as error:
+        assert len(str(error)) < 500
+        return
+    assert len(found.classes) >= 2
+    assert all(example.text.strip() and set(example.labels) <= found.classes.keys() for example in found.examples)
+
+
+def test_items_are_cleaned_like_examples() -> None:
+    assert list(items(["a\x00b", ("c\r\n", "d\ud800")])) == [Labelled("ab"), Labelled("c\n", (), "d")]
+    with pytest.raises(QuickstudyError, match="cannot judge"):
+        list(items([3]))
+
+
+def test_a_file(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("a,b\nsome longer text,x\nanother longer text,y\n")
+    found = gathered(tmp_path / "in.csv", (), None, {"text": "a", "label": "b"})
+    assert [example.labels for example in found.examples] == [("x",), ("y",)]
+    with pytest.raises(QuickstudyError, match="two classes"):
+        (tmp_path / "in.csv").write_text("text,label\na,x\nb,x\n")
+        gathered(tmp_path / "in.csv")

@@ -1,0 +1,236 @@
+"""The README's code blocks, run as they stand: Python blocks in one namespace, shell blocks through the command line.
+
+A shell block may hold here-documents (`cat > FILE <<'END'`) and `quickstudy` commands, with `< FILE` or after
+`echo "…" |`. `# …` below a command is what it prints, `# -> …` behind an expression its value; a `0.…` stands for any
+number. A block after `<!-- not run: why -->` is left out. The learner in docs/architecture.md is put through what
+every learner must do.
+"""
+
+import ast
+import re
+import shlex
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+from few import CLASSES, encoder, episode, kinds, start
+from test_contract import finite_difference, random_direction
+from typer.testing import CliRunner
+
+from quickstudy import config
+from quickstudy.cli import app
+from quickstudy.student import load
+
+ROOT = Path(__file__).parent.parent
+README, CHINESE, ARCHITECTURE = ROOT / "README.md", ROOT / "README.zh.md", ROOT / "docs" / "architecture.md"
+SHELL = ("sh", "bash", "shell")
+
+
+class Block(NamedTuple):
+    """A fenced block."""
+
+    line: int
+    """of its first line of code, from 1"""
+    language: str
+    code: str
+    runs: bool
+
+
+def blocks(page: Path) -> list[Block]:
+    found = []
+    before = ""
+    lines = iter(enumerate(page.read_text(encoding="utf-8").splitlines(), start=1))
+    for number, line in lines:
+        if fence := re.fullmatch(r"```(\w*)", line):
+            code = []
+            for _, inside in lines:
+                if inside == "```":
+                    break
+                code.append(inside)
+            else:
+                pytest.fail(f"{page.name}:{number}: the block never ends")
+            found.append(Block(number + 1, fence[1], "\n".join(code), not before.startswith("<!-- not run: ")))
+        before = line if line.strip() else before
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a reader works, with the three files that the README takes for theirs."""
+    monkeypatch.chdir(tmp_path)
+    words = "boat train bread rain garden guitar".split()
+    frames = ("where is the {}", "I lost my {}", "the {} is late", "my {} broke", "buy a {}", "sell the {}",
+              "no {} today", "a {} for two", "why this {}", "another {} please")  # fmt: skip
+    for name, greeting in (("tickets", "Hello, "), ("faq", "Question: "), ("reviews", "In short: ")):
+        rows = [f'"{greeting}{frame.format(word)}",{word}' for word in words for frame in frames]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_every_block_of_the_readme_runs(folder: Path) -> None:
+    names = {"__name__": "readme"}
+    ran = [block for block in blocks(README)[1:] if block.runs]
+    assert {block.language for block in ran} >= {"python", "sh"}
+    for block in ran:
+        if block.language == "python":
+            run_python(block, names)
+        elif block.language in SHELL:
+            run_shell(block)
+        else:
+            pytest.fail(f"README.md:{block.line}: what is a block of {block.language or 'no language'}?")
+
+
+@pytest.mark.parametrize("page", [README, CHINESE], ids=lambda page: page.name)
+def test_the_two_commands_stand_at_the_top(page: Path) -> None:
+    first = blocks(page)[0]
+    commands = [line.split("#")[0].strip() for line in first.code.splitlines()]
+    assert commands == ["make demo", "make test"]
+    assert first.line < 6
+    targets = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert all(f"\n{command.split()[1]}: " in targets for command in commands)
+
+
+@pytest.mark.parametrize("page", [README, CHINESE, ARCHITECTURE], ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    headings = {
+        re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).replace(" ", "-")
+        for line in text.splitlines()
+        if line.startswith("#")
+    }
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("#"):
+            assert target[1:] in headings, target
+        elif "://" not in target:
+            assert (page.parent / target.partition("#")[0]).exists(), target
+
+
+def test_every_command_in_the_chinese_page_is_one() -> None:
+    """Its blocks need a backbone that must be fetched first; so that they are code, and the commands' options, is
+    what is checked."""
+    for block in blocks(CHINESE)[1:]:
+        if block.language == "python":
+            ast.parse(block.code)
+            continue
+        for command in (one for one in statements(block) if one.words[0] == "quickstudy"):
+            options = [word for word in command.words if word.startswith("-")]
+            names = command.words[1:3] if command.words[1] == "models" else command.words[1:2]
+            said = CliRunner().invoke(app, [*names, "--help"], env={"COLUMNS": "200"})
+            assert said.exit_code == 0, (block.line, command)
+            assert all(option in said.output for option in options), (block.line, command)
+
+
+@pytest.fixture
+def ridge() -> Iterator[type]:
+    """The learner that docs/architecture.md writes, in the catalogue."""
+    code = next(block.code for block in blocks(ARCHITECTURE) if "class Ridge" in block.code)
+    module = types.ModuleType("ridge_of_the_docs")
+    sys.modules[module.__name__] = module
+    exec(compile(code, str(ARCHITECTURE), "exec"), module.__dict__)
+    learners = dict(config.LEARNERS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config, "LEARNERS", {**learners, "ridge": module.Ridge})
+        yield module.Ridge
+    del sys.modules[module.__name__]
+
+
+@pytest.mark.parametrize("shots", [0, 2])
+@pytest.mark.parametrize("kind", kinds().values(), ids=kinds())
+def test_the_learner_of_the_docs_keeps_the_contract(ridge: type, kind, shots: int) -> None:
+    made = ridge(backbone=encoder("last(1)"))
+    theta, task = start(made), episode(kind, shots)
+    adapted = made.adapt(theta, task.support, task.loss)
+    assert made.predict(theta, adapted, task.query).shape == (3, 1, len(CLASSES))
+    assert not any(value.requires_grad for value in adapted.values())
+    slopes, _ = made.meta_gradient(theta, task, torch.Generator())
+    assert slopes.keys() == theta.keys()
+    difference = finite_difference(made, theta, task, direction := random_direction(theta))
+    found = sum((slopes[key] * direction[key]).sum() for key in theta)
+    torch.testing.assert_close(found, difference, rtol=1e-6, atol=1e-9)
+
+
+def test_the_learner_of_the_docs_learns_a_task(ridge: type) -> None:
+    examples = [("where is my card", "card"), ("my card is gone", "card"), ("I forgot my pin", "pin")]
+    task = load(learner="ridge").learn(examples)
+    assert task.predict(["the pin is wrong"])[0].label == "pin"
+
+
+def run_python(block: Block, names: dict) -> None:
+    """Each statement in turn; one with `# -> value` behind it must have that value."""
+    lines = block.code.splitlines()
+    for node in ast.parse(block.code).body:
+        ast.increment_lineno(node, block.line - 1)
+        wanted = lines[node.end_lineno - block.line].partition("# -> ")[2]
+        if wanted and isinstance(node, ast.Expr):
+            found = eval(compile(ast.Expression(node.value), str(README), "eval"), names)
+            assert found == ast.literal_eval(wanted), f"README.md:{node.lineno}: {found!r}"
+        else:
+            assert not wanted, f"README.md:{node.lineno}: only an expression has a value"
+            exec(compile(ast.Module([node], []), str(README), "exec"), names)
+
+
+class Command(NamedTuple):
+    """A command of a shell block."""
+
+    line: int
+    words: list[str]
+    fed: str | None
+    """what it reads from standard input"""
+    prints: list[str]
+
+
+def run_shell(block: Block) -> None:
+    for command in statements(block):
+        if command.words[0] == "cat":
+            text = (command.fed or "").replace("steps = 200", "steps = 2")
+            Path(command.words[2]).write_text(text, encoding="utf-8")
+            continue
+        fed = command.fed
+        if "<" in command.words:
+            at = command.words.index("<")
+            fed = Path(command.words[at + 1]).read_text(encoding="utf-8")
+            del command.words[at : at + 2]
+        result = CliRunner().invoke(app, command.words[1:], input=fed)
+        assert result.exit_code == 0, f"README.md:{command.line}: {result.output}"
+        said = [line.split() for line in result.stdout.splitlines()]
+        for wanted in command.prints:
+            assert any(alike(wanted.split(), line) for line in said), f"README.md:{command.line}: {result.stdout}"
+
+
+def alike(wanted: list[str], said: list[str]) -> bool:
+    """Word for word; `0.…` is any number."""
+    return len(wanted) == len(said) and all(
+        re.fullmatch(r"[01]\.\d+", there) if here == "0.…" else here == there
+        for here, there in zip(wanted, said, strict=True)
+    )
+
+
+def statements(block: Block) -> list[Command]:
+    found: list[Command] = []
+    lines = iter(enumerate(block.code.replace("\\\n", "").splitlines(), start=block.line))
+    for number, line in lines:
+        if line.startswith("# ") and found:
+            found[-1].prints.append(line[2:])
+            continue
+        fed = None
+        if echoed := re.fullmatch(r'echo "(.*)" \| (quickstudy .*)', line):
+            fed, line = echoed[1] + "\n", echoed[2]
+        if here := re.fullmatch(r"(cat > \S+) <<'END'", line):
+            line = here[1]
+            inside = []
+            for _, text in lines:
+                if text == "END":
+                    break
+                inside.append(text + "\n")
+            fed = "".join(inside)
+        words = shlex.split(line, comments=True)
+        if not words:
+            continue
+        known = words[0] == "quickstudy" or (words[0] == "cat" and fed is not None)
+        assert known or not block.runs, f"line {number}: {line!r} is no command that these pages may hold"
+        found.append(Command(number, words, fed, []))
+    return found
