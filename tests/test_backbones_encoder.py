@@ -136,7 +136,7 @@ def test_two_parts_make_a_unit_of_three_widths_and_a_likeness() -> None:
 def test_no_rows_make_no_units(parts: int) -> None:
     none = Text(*(part[:0] for part in text(4, parts=parts)))
     encoder = made()
-    assert encoder.units({}, none).shape == (0, 1, 16 * (1 if parts == 1 else 3))
+    assert encoder.units({}, none).shape == (0, 1, 16 if parts == 1 else 49)
     assert encoder.units({}, none, encoder.lower({}, none, 2)).shape[0] == 0
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from quickstudy.backbones import lora
-from quickstudy.backbones.pooling import join, pool
+from quickstudy.backbones.pooling import LIKENESS, join, pool
 from quickstudy.backbones.scope import HEAD, Scope, scope
 from quickstudy.core.types import QuickstudyError
 
@@ -81,11 +81,12 @@ def test_normalised_parts_have_length_one_and_nothing_stays_nothing() -> None:
     assert torch.allclose(found.norm(dim=-1), torch.tensor([[[1.0], [0.0]]]))
 
 
-def test_two_parts_are_joined_by_mean_difference_and_its_size() -> None:
+def test_two_parts_are_joined_by_mean_difference_its_size_and_likeness() -> None:
     first, second = torch.tensor([1.0, 4.0]), torch.tensor([3.0, 2.0])
     found = join(torch.stack([first, second])[None, None])[0, 0]
-    assert found.tolist() == [2.0, 3.0, -2.0, 2.0, 2.0, 2.0]
+    cosine = 11 / (17 * 13) ** 0.5
+    assert found.tolist() == pytest.approx([2.0, 3.0, -2.0, 2.0, 2.0, 2.0, LIKENESS * (cosine - 0.5)])
     alike = join(torch.stack([first, first])[None, None])[0, 0]
-    assert alike.tolist() == [1.0, 4.0, 0.0, 0.0, 0.0, 0.0]
+    assert alike.tolist() == pytest.approx([1.0, 4.0, 0.0, 0.0, 0.0, 0.0, LIKENESS / 2])
     with pytest.raises(ValueError, match="one part or two"):
         join(torch.zeros(1, 1, 3, 2))

@@ -1,6 +1,7 @@
 """`evaluate` and `meta-train` through the real command line, with a random backbone."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,24 @@ def test_meta_training_by_a_recipe_makes_a_student(data: Path, model: str) -> No
     assert report["sources"] == ["validation"]
     said = refused("learn", data, "-o", folder / "a.qs", "--model", found["file"], "--learner", "maml")
     assert "its own learner" in said
+
+
+def test_ctrl_c_keeps_what_was_trained(data: Path, model: str) -> None:
+    folder = data.parent
+    for name in ("train.csv", "validation.csv"):
+        table(folder / name, [(f"{text} {name}", label) for text, label in ROWS])
+    long = RECIPE.format(model=model).replace("steps = 2", "steps = 100000\npatience = 100000")
+    (folder / "long.toml").write_text(long)
+    before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.setitimer(signal.ITIMER_REAL, 1.5)
+    try:
+        result = run("meta-train", folder / "long.toml", "--folder", folder / "run")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert result.exit_code == 130
+    assert "goes on from" in result.stderr.splitlines()[-1]
+    assert not (folder / "run" / "student.qs").exists()
 
 
 def test_a_recipe_with_a_slip(tmp_path: Path) -> None:

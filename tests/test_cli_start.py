@@ -40,6 +40,18 @@ def test_help_imports_nothing_heavy() -> None:
 def test_completion_imports_nothing_heavy() -> None:
     result = start(COMP_WORDS="quickstudy me", COMP_CWORD="1", _QUICKSTUDY_COMPLETE="complete_bash")
     assert result.stdout.split() == ["meta-train"]
+    result = start(COMP_WORDS="quickstudy learn --learner prot", COMP_CWORD="3", _QUICKSTUDY_COMPLETE="complete_bash")
+    assert result.stdout.split() == ["prototypes"]
+
+
+def test_completion_knows_the_catalogue() -> None:
+    from quickstudy import config
+    from quickstudy.backbones.packaged import PACKAGED
+    from quickstudy.cli import learning
+
+    assert set(learning.KINDS) == set(config.KINDS)
+    assert set(learning.LEARNERS) == set(config.LEARNERS)
+    assert set(learning.MODELS) == set(PACKAGED)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -79,7 +91,7 @@ def test_a_full_disk_behind_standard_output() -> None:
 def test_a_reader_that_goes_away(tmp_path: Path) -> None:
     model = backbone(tmp_path / "tiny")
     run("learn", table(tmp_path / "in.csv"), "-o", tmp_path / "a.qs", "--model", model, "--no-check")
-    (tmp_path / "lines.txt").write_text("the pin is blocked\n" * 20_000)
+    (tmp_path / "lines.txt").write_text("the pin is blocked\n" * 5_000)
     process = subprocess.Popen(
         [sys.executable, "-m", "quickstudy", "predict", tmp_path / "a.qs", tmp_path / "lines.txt"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -27,7 +27,8 @@ def values(results: Results, contestant: str, shots: int, measure: str) -> Value
 def mean_table(out: Output, title: str, results: Results, measure: str) -> dict[str, Any]:
     """Contestants down, shots across; the means as they go into the JSON line."""
     shots = sorted({score.shots for scores in results.values() for score in scores})
-    lines, figures = [], {}
+    lines: list[tuple[str, ...]] = []
+    figures: dict[str, Any] = {}
     for name in contestants(results):
         cells = []
         for number in shots:

@@ -73,17 +73,7 @@ def near(name: str, known: typing.Iterable[str]) -> str:
 
 def checked(value: Any, hint: Any, where: str) -> Any:
     """`value` as the type that a field asks for; TOML's lists become tuples and whole numbers floats."""
-    origin, inside = typing.get_origin(hint), typing.get_args(hint)
-    if origin is typing.Literal:
-        fits = value in inside
-    elif origin in (typing.Union, types.UnionType):
-        fits = any(_fits(value, part) for part in inside)
-    elif origin is tuple and isinstance(value, list | tuple):
-        kinds = (inside[0],) * len(value) if inside[-1] is ... else inside
-        fits = len(kinds) == len(value) and all(map(_fits, value, kinds))
-    else:
-        fits = _fits(value, hint)
-    if not fits:
+    if not _fits(value, hint):
         raise QuickstudyError(f"{where} cannot be {value!r}; it takes {_words(hint)}")
     if isinstance(value, list):
         return tuple(value)
@@ -91,20 +81,25 @@ def checked(value: Any, hint: Any, where: str) -> Any:
 
 
 def _fits(value: Any, hint: Any) -> bool:
+    origin, inside = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return True
-    if typing.get_origin(hint) is tuple:
-        inside = typing.get_args(hint)
-        return (
-            isinstance(value, list | tuple) and len(value) == len(inside) and all(map(_fits, value, inside))
+    if origin is typing.Literal:
+        return value in inside
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, part) for part in inside)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            return False
+        parts = (inside[0],) * len(value) if inside[-1] is ... else inside
+        return len(parts) == len(value) and all(map(_fits, value, parts))
+    if origin is dict:
+        return isinstance(value, Mapping) and all(
+            _fits(key, inside[0]) and _fits(part, inside[1]) for key, part in value.items()
         )
-    if typing.get_origin(hint) is typing.Literal:
-        return value in typing.get_args(hint)
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
     if isinstance(value, bool):
         return hint is bool
-    return isinstance(hint, type) and isinstance(value, hint)
+    return isinstance(value, int | float) if hint is float else isinstance(value, hint)
 
 
 def _words(hint: Any) -> str:

@@ -30,7 +30,7 @@ def join(parts: Tensor) -> Tensor:
 
     The difference keeps the order that a relation needs, its size tells two alike texts from two unlike ones
     (after InferSent, Conneau et al. 2017), and the cosine says so in one number that a few examples suffice to
-    weigh. A class name, whose two parts are the same text, becomes (name, 0, 0, LIKENESS): names stay comparable
+    weigh. A class name, whose two parts are the same text, becomes (name, 0, 0, LIKENESS / 2): names stay comparable
     with units of any number of parts.
     """
     if parts.shape[2] == 1:
@@ -38,7 +38,7 @@ def join(parts: Tensor) -> Tensor:
     if parts.shape[2] != 2:
         raise ValueError(f"a unit joins one part or two, not {parts.shape[2]}")
     first, second = parts.unbind(2)
-    likeness = LIKENESS * F.cosine_similarity(first, second, dim=-1)[..., None]
+    likeness = LIKENESS * (F.cosine_similarity(first, second, dim=-1)[..., None] - 0.5)
     return torch.cat([(first + second) / 2, first - second, (first - second).abs(), likeness], dim=-1)
 
 
@@ -48,4 +48,5 @@ def joined_width(width: int, parts: int) -> int:
 
 
 LIKENESS = 8.0
-"""How much longer the cosine's axis is than the others: one number stands against 3 D"""
+"""How much longer the cosine's axis is than the others, since one number stands against 3 D; it is counted from one
+half, which leaves it small enough for gradient descent."""

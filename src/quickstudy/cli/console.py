@@ -12,9 +12,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to sta
 Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu or cuda.", show_default=True)]
 
 
+LONGEST = 1000
+"""characters of a line for people: a label may be a whole book"""
+
+
 def say(line: str) -> None:
     """One line for a person, whatever stands in it."""
-    print("".join(each if each.isprintable() else " " for each in line), file=sys.stderr, flush=True)
+    shown = "".join(each if each.isprintable() else " " for each in line[:LONGEST])
+    print(shown + "…" * (len(line) > LONGEST), file=sys.stderr, flush=True)
 
 
 def emit(value: Any) -> None:

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from quickstudy.doubts import Check
     from quickstudy.task import Task
 
+KINDS = ("classification", "multilabel")
+MODELS = ("minilm", "e5-small", "smollm2")
+LEARNERS = (
+    "prior_head", "prototypes", "frozen_linear", "fine_tune", "maml", "reptile", "neighbours", "names_alone",
+)  # fmt: skip
+"""what the catalogue knows, for completion, which must not wait for torch; a test compares them"""
 SHOWN = 10
 """doubtful examples that are printed; --json has all"""
 
@@ -43,15 +49,26 @@ def learn(
         typer.Option(help="Class names: a .txt (one a line), a .csv (name, description), or 'sports, politics'."),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option(help="classification or multilabel; guessed from the examples unless given.")
+        str | None,
+        typer.Option(
+            help="classification or multilabel; guessed from the examples unless given.",
+            autocompletion=lambda: list(KINDS),
+        ),
     ] = None,
     columns: Columns = None,
     model: Annotated[
         str,
-        typer.Option(help="minilm, e5-small, smollm2, a hub id, a folder, or a meta-trained student's file."),
+        typer.Option(
+            help="minilm, e5-small, smollm2, a hub id, a folder, or a meta-trained student's file.",
+            autocompletion=lambda: list(MODELS),
+        ),
     ] = "minilm",
     learner: Annotated[
-        str | None, typer.Option(help="prior_head, prototypes, frozen_linear, fine_tune, maml, reptile, …")
+        str | None,
+        typer.Option(
+            help="prior_head, prototypes, frozen_linear, fine_tune, maml, reptile, …",
+            autocompletion=lambda: list(LEARNERS),
+        ),
     ] = None,
     device: Device = "auto",
     no_examples: Annotated[

@@ -1,0 +1,71 @@
+"""The catalogue: tables to objects and back, and refusals that name the near miss."""
+
+import dataclasses
+from typing import Literal
+
+import pytest
+from few import backbone
+from quickstudy import config
+from quickstudy.core.types import QuickstudyError
+from quickstudy.learners.maml import Maml
+
+
+@pytest.mark.parametrize("name", config.LEARNERS)
+def test_a_table_builds_what_it_was_made_from(name: str) -> None:
+    made = config.LEARNERS[name](backbone=backbone())
+    table = config.table(config.LEARNERS, made, "backbone")
+    assert table["name"] == f"{name}.v1"
+    again = config.build(config.LEARNERS, table, "here", {"backbone": made.backbone})
+    assert again == made
+
+
+def test_fields_are_checked_and_converted() -> None:
+    table = {"name": "maml", "rate": 1, "moves": ["head."]}
+    made = config.build(config.LEARNERS, table, "here", {"backbone": backbone()})
+    assert isinstance(made, Maml)
+    assert (made.rate, made.moves) == (1.0, ("head.",))
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"name": "mamml"}, "here: there is no 'mamml'; near: maml; all: "),
+        ({}, "there is no 'None'"),
+        ({"name": "maml", "rates": 0.1}, "Maml has no field 'rates'; near: rate"),
+        ({"name": "maml", "rate": "fast"}, "here: rate cannot be 'fast'"),
+        ({"name": "maml", "rate": True}, "here: rate cannot be True"),
+        ({"name": "maml", "order": 3}, "here: order cannot be 3"),
+        ({"name": "maml", "backbone": 1}, "Maml has no field 'backbone'"),
+    ],
+)
+def test_a_wrong_table_is_refused(table: dict, said: str) -> None:
+    with pytest.raises(QuickstudyError) as refused:
+        config.build(config.LEARNERS, table, "here", {"backbone": backbone()})
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "hint", "fits"),
+    [
+        (3, int | tuple[int, int], True),
+        ([2, 5], int | tuple[int, int], True),
+        ([2, 5, 7], int | tuple[int, int], False),
+        ("b", Literal["a", "b"], True),
+        ("c", Literal["a", "b"], False),
+        ([1, "a"], tuple[int, ...], False),
+        ({"a": "b"}, dict[str, str], True),
+        (None, int | None, True),
+    ],
+)
+def test_values_fit_hints(value: object, hint: object, fits: bool) -> None:
+    if fits:
+        config.checked(value, hint, "here")
+    else:
+        with pytest.raises(QuickstudyError):
+            config.checked(value, hint, "here")
+
+
+def test_every_learner_is_frozen_and_configured_by_its_fields() -> None:
+    for made in (*config.LEARNERS.values(), *config.KINDS.values()):
+        assert dataclasses.is_dataclass(made)
+        assert made.__dataclass_params__.frozen
