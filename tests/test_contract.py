@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 from few import CLASSES, backbone, episode, kinds, start
+
 from quickstudy.config import LEARNERS
-from quickstudy.core.files import load_tensors, save_tensors
 from quickstudy.core.params import same
 from quickstudy.core.protocols import Learner
+from quickstudy.core.tensors import load_tensors, save_tensors
 from quickstudy.core.types import Episode, Params
 from quickstudy.learners.maml import Maml
 
@@ -134,5 +135,3 @@ def finite_difference(made: Learner, theta: Params, task, direction: Params, h: 
             return task.loss(made.predict(moved, adapted, task.query), task.query)
 
     return (8 * (loss(1) - loss(-1)) - (loss(2) - loss(-2))) / (12 * h)
-
-

@@ -15,9 +15,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quickstudy.core import files
-from quickstudy.core.files import digest, load_tensors, save_tensors, shown, write_lines, write_whole
+from quickstudy.core import files, tensors
+from quickstudy.core.files import shown, write_lines, write_whole
 from quickstudy.core.params import same
+from quickstudy.core.tensors import digest, load_tensors, save_tensors
 from quickstudy.core.types import QuickstudyError
 
 
@@ -260,7 +261,7 @@ def test_sizes_are_limited_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyP
     save_tensors(tmp_path / "a", {"w": torch.ones(1000)}, {})
     with pytest.raises(QuickstudyError, match="takes 4 KiB, and 100 bytes is the most"):
         load_tensors(tmp_path / "a", limit=100)
-    monkeypatch.setattr(files, "HEADER_LIMIT", 1000)
+    monkeypatch.setattr(tensors, "HEADER_LIMIT", 1000)
     with pytest.raises(QuickstudyError, match="fewer or shorter texts"):
         save_tensors(tmp_path / "b", {}, {"text": "x" * 1000})
     assert names(tmp_path) == ["a"]

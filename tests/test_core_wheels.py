@@ -133,9 +133,7 @@ def test_home_is_what_the_variable_names(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("make", [zipped, taped])
-@pytest.mark.parametrize(
-    "name", ["../out/data/a.txt", "/abs/data/a.txt", "a/../../data/a.txt", "a\\data/a.txt"]
-)
+@pytest.mark.parametrize("name", ["../out/data/a.txt", "/abs/data/a.txt", "a/../../data/a.txt", "a\\data/a.txt"])
 def test_members_that_lead_outside_are_refused(tmp_path, make, name):
     archive = make(tmp_path / "archive", {name: b"x"})
     with pytest.raises(QuickstudyError, match="outside its folder"):
@@ -166,9 +164,7 @@ def test_an_archive_with_too_much_in_it_is_refused(tmp_path, monkeypatch, make):
 @pytest.mark.parametrize("make", [zipped, taped])
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
 def test_a_truncated_archive_is_one_sentence(tmp_path, make, share):
-    whole = make(
-        tmp_path / "whole", {f"data/{k}.txt": bytes(range(256)) * 50 for k in range(20)}
-    ).read_bytes()
+    whole = make(tmp_path / "whole", {f"data/{k}.txt": bytes(range(256)) * 50 for k in range(20)}).read_bytes()
     (tmp_path / "cut").write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(QuickstudyError, match=r"damaged|holds no"):
         unpack(tmp_path / "cut", tmp_path / "target", ("data/*",))

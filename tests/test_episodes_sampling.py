@@ -174,9 +174,7 @@ def test_a_shape_and_its_code(ways, shots, queries, balanced):
     assert shape_of(shape.code) == shape
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"ways": 0}, {"shots": -1}, {"shots": (3, 1)}, {"queries": -1}, {"balanced": "x"}]
-)
+@pytest.mark.parametrize("wrong", [{"ways": 0}, {"shots": -1}, {"shots": (3, 1)}, {"queries": -1}, {"balanced": "x"}])
 def test_shapes_that_cannot_be(wrong):
     with pytest.raises(QuickstudyError, match="shape: "):
         Shape(**wrong)

@@ -55,9 +55,7 @@ class Letters:
         return answers
 
     def measure(self, answers, examples):
-        right = [
-            set(answer.labels) == set(labels) for answer, (_, labels) in zip(answers, examples, strict=True)
-        ]
+        right = [set(answer.labels) == set(labels) for answer, (_, labels) in zip(answers, examples, strict=True)]
         return {"accuracy": sum(right) / len(right)}
 
 

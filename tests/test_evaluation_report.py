@@ -278,9 +278,7 @@ def test_several_labels_have_class_scores_but_no_confusions():
 
 
 def test_a_kind_without_predictions_is_reported_by_its_measure():
-    outcomes = [
-        Outcome(name, f"d{k}", "s", 1, (), {"span_f1": 0.5 + k / 9}) for name in "xy" for k in range(3)
-    ]
+    outcomes = [Outcome(name, f"d{k}", "s", 1, (), {"span_f1": 0.5 + k / 9}) for name in "xy" for k in range(3)]
     report = summarise(outcomes, "x", About(measure="span_f1", resamples=50))
     assert report.focus is None and report.calibration == ()
     assert "Span f1" in to_html(report)

@@ -30,9 +30,11 @@ def imported(tree: ast.AST) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "relative imports hide who imports whom"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} if node.module == "quickstudy" else {
-                node.module or ""
-            }
+            found |= (
+                {f"{node.module}.{alias.name}" for alias in node.names}
+                if node.module == "quickstudy"
+                else {node.module or ""}
+            )
     return {name for name in found if name.split(".")[0] == "quickstudy"}
 
 

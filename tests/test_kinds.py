@@ -3,6 +3,7 @@
 import pytest
 import torch
 from few import CLASSES, kinds, reader
+
 from quickstudy.core.types import IGNORE, QuickstudyError
 from quickstudy.kinds.classification import Classification
 from quickstudy.kinds.labelled import Labelled

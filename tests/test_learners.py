@@ -6,6 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from few import CLASSES, encoder, episode, kinds, start
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+
 from quickstudy.core.params import detach, leaves, slopes_of
 from quickstudy.core.types import Batch, Text
 from quickstudy.learners import convex
@@ -17,8 +20,6 @@ from quickstudy.learners.names_alone import NamesAlone
 from quickstudy.learners.neighbours import Neighbours
 from quickstudy.learners.prior_head import PriorHead
 from quickstudy.learners.prototypes import Prototypes
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
 
 KIND = kinds()["one label"]
 

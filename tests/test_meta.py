@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-import quickstudy as qs
 import torch
 from few import SENTENCES
+
+import quickstudy as qs
 from quickstudy import recipe as recipes
 from quickstudy.backbones import bytelevel
 from quickstudy.backbones.folder import save_small

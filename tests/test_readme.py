@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from few import CLASSES, encoder, episode, kinds, start
+from few import CLASSES, backbone, episode, kinds, start
 from test_contract import finite_difference, random_direction
 from typer.testing import CliRunner
 
@@ -137,7 +137,7 @@ def ridge() -> Iterator[type]:
 @pytest.mark.parametrize("shots", [0, 2])
 @pytest.mark.parametrize("kind", kinds().values(), ids=kinds())
 def test_the_learner_of_the_docs_keeps_the_contract(ridge: type, kind, shots: int) -> None:
-    made = ridge(backbone=encoder("last(1)"))
+    made = ridge(backbone=backbone("last(1)"))
     theta, task = start(made), episode(kind, shots)
     adapted = made.adapt(theta, task.support, task.loss)
     assert made.predict(theta, adapted, task.query).shape == (3, 1, len(CLASSES))

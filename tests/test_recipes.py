@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from quickstudy import recipe as recipes
 from quickstudy.meta import meta_train
 

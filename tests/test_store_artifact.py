@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quickstudy.core.files import save_tensors
 from quickstudy.core.params import same
+from quickstudy.core.tensors import save_tensors
 from quickstudy.core.types import QuickstudyError
 from quickstudy.store.artifact import open_artifact, save_artifact
 

@@ -4,6 +4,7 @@ import pytest
 from few import reader
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from quickstudy.core.types import APART, GIVEN, PADDING
 from quickstudy.text.names import has_meaning, named, readable
 

@@ -48,9 +48,7 @@ def test_a_full_disk_is_one_sentence() -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
     book = journal.Journal(Path("journal.jsonl"), Full())
-    with pytest.raises(
-        QuickstudyError, match=r"cannot write journal\.jsonl: No space left on device; make room"
-    ):
+    with pytest.raises(QuickstudyError, match=r"cannot write journal\.jsonl: No space left on device; make room"):
         book.write({"step": 1})
 
 

@@ -16,9 +16,7 @@ from quickstudy.training.outcome import Trained, Validation, is_better
 from quickstudy.training.plan import Plan
 from quickstudy.training.slopes import clipped, generator
 
-QUICK = Plan(
-    steps=30, tasks=2, rate=0.05, warmup=3, validate_every=5, patience=3, checkpoint_minutes=math.inf
-)
+QUICK = Plan(steps=30, tasks=2, rate=0.05, warmup=3, validate_every=5, patience=3, checkpoint_minutes=math.inf)
 
 
 def squares(scores: Tensor, batch: Batch) -> Tensor:

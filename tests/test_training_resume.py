@@ -20,8 +20,8 @@ import torch
 from test_training_loop import QUICK, Breaking, OneStep, episodes, start, train, validate
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from quickstudy.core.files import load_tensors, save_tensors
 from quickstudy.core.params import same
+from quickstudy.core.tensors import load_tensors, save_tensors
 from quickstudy.core.types import Params, QuickstudyError
 from quickstudy.training import checkpoint
 from quickstudy.training.interrupt import undisturbed
@@ -164,9 +164,7 @@ def test_a_real_control_c(tmp_path: Path, place: str) -> None:
 
     parts[place] = pressed
     plan = replace(SHORT, checkpoint_minutes=math.inf)
-    with pytest.raises(
-        TrainingInterruptedError, match=r"interrupted after [1-4] of 4 steps; the same command"
-    ):
+    with pytest.raises(TrainingInterruptedError, match=r"interrupted after [1-4] of 4 steps; the same command"):
         train(plan, tmp_path, **parts)
     assert agree(train(plan, tmp_path), train(plan))
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

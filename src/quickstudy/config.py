@@ -32,9 +32,7 @@ LEARNERS: Mapping[str, type] = {
 KINDS: Mapping[str, type] = {"classification": Classification, "multilabel": MultiLabel}
 
 
-def build(
-    catalogue: Mapping[str, type], table: Mapping[str, Any], where: str, given: Mapping[str, Any]
-) -> Any:
+def build(catalogue: Mapping[str, type], table: Mapping[str, Any], where: str, given: Mapping[str, Any]) -> Any:
     """The object that `table` (its "name" and its fields) describes; `given` are the fields that no file holds."""
     name = table.get("name")
     made = pick(catalogue, str(name).partition(".v")[0], where)

@@ -1,6 +1,5 @@
 """Who takes part in a meta-test: a student, and the baselines over the same backbone."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ fine-tuning of the top two layers"""
 def contestants(student: Student, written: Sequence[str] = BASELINES) -> Mapping[str, Contestant]:
     """The student under the name "quickstudy", then each learner that is written as `name` or `name:scope` from its
     own start. Those of the same scope read through the student's kept features. QuickstudyError for other names."""
-    found = {REFERENCE: Contestant(student.learner, student.theta)}
+    found = {REFERENCE: Contestant(student.steady(), student.theta)}
     for each in written:
         name, _, scope = each.partition(":")
         config.pick(config.LEARNERS, name, "learners")
@@ -29,12 +28,9 @@ def contestants(student: Student, written: Sequence[str] = BASELINES) -> Mapping
 
 
 def _contestant(student: Student, table: Mapping[str, Any], scope: str) -> Contestant:
-    own = str(student.loaded.backbone.scope)
-    if scope in ("", own):
-        made = fresh(student.loaded, table, student.origin)
-        kept: Any = student.learner
-        return Contestant(dataclasses.replace(made.learner, backbone=kept.backbone), made.theta)  # type: ignore[type-var]
-    encoder = student.loaded.backbone
-    loaded = backbone(student.loaded.name, scope, encoder.precision, str(encoder.device))
+    loaded = student.loaded
+    if scope not in ("", str(loaded.backbone.scope)):
+        encoder = loaded.backbone
+        loaded = backbone(loaded.name, scope, encoder.precision, str(encoder.device))
     made = fresh(loaded, table, student.origin)
-    return Contestant(made.learner, made.theta)
+    return Contestant(made.steady(), made.theta)

@@ -131,7 +131,7 @@ def read(student: Student, kind: TaskKind, sources: Sequence[Source], console: C
             batch = kind.encode(source.examples, index_of(source, kind).classes)
             for text in (batch.text, batch.names):
                 if text is not None:
-                    student.learner.backbone.units(student.theta, text)  # type: ignore[attr-defined]
+                    student.steady().backbone.units(student.theta, text)  # type: ignore[attr-defined]
             bar.advance(task, len(source.examples))
 
 
@@ -156,10 +156,10 @@ def meta_trained(
         ]
 
     draws = drawn(validation, kind, demo.shots, demo.queries, demo.validating)
-    validate = meta.judge(student.learner, kind, draws, ValidatingTable(measure="likelihood"))
+    validate = meta.judge(student.steady(), kind, draws, ValidatingTable(measure="likelihood"))
     console.print("Validation: the geometric mean of the probabilities of the right labels.", style="dim")
     with progress(demo.plan, console) as watch:
-        trained = meta_train(student.learner, student.theta, episodes, validate, demo.plan, watch=watch)
+        trained = meta_train(student.steady(), student.theta, episodes, validate, demo.plan, watch=watch)
     console.print(trained.summary(), highlight=False)
     demo_tables.scalars(student.theta, trained.theta, console)
     return dataclasses.replace(student, theta=trained.theta)
@@ -182,7 +182,7 @@ def tested(
     draws = drawn(test, kind, demo.shots, demo.queries, demo.episodes)
     found = dict(contestants.contestants(taught, demo.learners))
     found = {contestants.REFERENCE: found.pop(contestants.REFERENCE),
-             START: Contestant(start.learner, start.theta), **found}  # fmt: skip
+             START: Contestant(start.steady(), start.theta), **found}  # fmt: skip
     with _bar(console) as bar:
         task = bar.add_task("learning unseen tasks", total=len(draws) * len(found))
         outcomes = meta_test(found, draws, kind, lambda done, total, text: bar.update(task, completed=done))

@@ -111,18 +111,18 @@ def wilson(right: int, count: int) -> tuple[float, float]:
 
 def _left_out(task: "Task", watch: Watch | None) -> list[Prediction]:
     """What the task says of each of its examples without having seen it."""
-    student, kind, classes = task.student, task.kind, task.classes
+    learner, theta, kind, classes = task.learner, task.student.theta, task.kind, task.classes
     whole = kind.encode(task.examples, classes)
     found: dict[int, Prediction] = {}
     for out in _parts(task.examples):
         left = set(out)
         rest = [place for place in range(len(task.examples)) if place not in left]
         support = batch_rows(whole, torch.tensor(rest, dtype=torch.long))
-        adapted = student.learner.adapt(student.theta, support, kind.loss)
+        adapted = learner.adapt(theta, support, kind.loss)
 
         def score(batch: Batch, adapted: dict[str, torch.Tensor] = adapted) -> torch.Tensor:
             with torch.no_grad():
-                return student.learner.predict(student.theta, adapted, batch)
+                return learner.predict(theta, adapted, batch)
 
         fitted = kind.fit(score, [task.examples[place] for place in rest], classes)
         answers = kind.answer(score, fitted, [task.examples[place] for place in out], classes)

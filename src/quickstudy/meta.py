@@ -44,18 +44,17 @@ def meta_train(
     table = read.student
     loaded = backbone(table.backbone, table.scope, table.precision, table.device)
     student = fresh(loaded, read.learner, table.backbone)
-    kind: TaskKind = config.build(
-        config.KINDS, read.kind, f"{read.title}, [kind]", {"reader": student.reader}
-    )
+    kind: TaskKind = config.build(config.KINDS, read.kind, f"{read.title}, [kind]", {"reader": student.reader})
     train, validation, leaks = sources(read, kind)
     if watch:
         watch({"event": "note", "text": leaks})
     draws = validation_draws(validation, kind, read.validating)
+    learner = student.steady()
     trained = loop.meta_train(
-        student.learner,
+        learner,
         student.theta,
         stream(train, kind, read),
-        judge(student.learner, kind, draws, read.validating),
+        judge(learner, kind, draws, read.validating),
         read.training,
         folder,
         watch,
@@ -76,10 +75,7 @@ def sources(recipe: Recipe, kind: TaskKind) -> tuple[tuple[Source, ...], tuple[S
     validation = tuple(_source(table, recipe, kind) for table in recipe.validation)
     if not validation:
         fraction = recipe.validating.fraction
-        cut = [
-            by_class(source, kind, Fractions(1 - fraction, fraction, 0.0), recipe.training.seed)
-            for source in train
-        ]
+        cut = [by_class(source, kind, Fractions(1 - fraction, fraction, 0.0), recipe.training.seed) for source in train]
         train = tuple(source for parts in cut for source in parts.train)
         validation = tuple(source for parts in cut for source in parts.validation)
     judged = [kind.texts(example) for source in validation for example in source.examples]
@@ -116,9 +112,7 @@ def narrowed(shape: Shape, source: Source, kind: TaskKind) -> Shape:
 
 def episode(drawn: Draw, kind: TaskKind) -> Episode:
     """An episode as a learner sees it."""
-    return Episode(
-        kind.encode(drawn.support, drawn.classes), kind.encode(drawn.query, drawn.classes), kind.loss
-    )
+    return Episode(kind.encode(drawn.support, drawn.classes), kind.encode(drawn.query, drawn.classes), kind.loss)
 
 
 def validation_draws(validation: Sequence[Source], kind: TaskKind, table: ValidatingTable) -> list[Draw]:

@@ -5,10 +5,11 @@ from typing import Any
 
 from quickstudy import config
 from quickstudy.backbones.encoder import Precision
+from quickstudy.core.tensors import digest
 from quickstudy.core.types import Params, QuickstudyError
 from quickstudy.store.artifact import open_artifact
 from quickstudy.student import Student, backbone, check_weights, fresh, load
-from quickstudy.task import TASK, Task, digest
+from quickstudy.task import TASK, Task
 
 
 def reopen(path: str | Path, *, precision: Precision = "auto", device: str = "auto") -> Task:
@@ -24,9 +25,7 @@ def reopen(path: str | Path, *, precision: Precision = "auto", device: str = "au
         raise QuickstudyError(f"{path} does not describe a task ({type(error).__name__}: {error})") from None
 
 
-def _task(
-    path: str | Path, tensors: Params, document: dict[str, Any], precision: Precision, device: str
-) -> Task:
+def _task(path: str | Path, tensors: Params, document: dict[str, Any], precision: Precision, device: str) -> Task:
     student = _student(path, tensors, document, precision, device)
     kind = config.build(config.KINDS, document["kind"], str(path), {"reader": student.reader})
     classes = {str(name): str(said) for name, said in document["classes"].items()}
@@ -42,12 +41,8 @@ def _task(
     )
 
 
-def _student(
-    path: str | Path, tensors: Params, document: dict[str, Any], precision: Precision, device: str
-) -> Student:
-    if (
-        document["student"] is not None
-    ):  # its theta holds weights of the backbone: it lies in a file of its own
+def _student(path: str | Path, tensors: Params, document: dict[str, Any], precision: Precision, device: str) -> Student:
+    if document["student"] is not None:  # its theta holds weights of the backbone: it lies in a file of its own
         student = load(document["student"], precision=precision, device=device)
         if digest(student.theta) != document["theta"]:
             raise QuickstudyError(

@@ -11,15 +11,15 @@ import torch
 
 from quickstudy import config, given
 from quickstudy.backbones import loading
-from quickstudy.backbones.encoder import Precision
-from quickstudy.backbones.kept import KeptFeatures
+from quickstudy.backbones.encoder import Encoder, Precision
+from quickstudy.backbones.kept import KeptFeatures, together
 from quickstudy.backbones.languages import warn_about
 from quickstudy.backbones.loaded import Loaded
 from quickstudy.backbones.passages import Passages
-from quickstudy.core.protocols import Learner
+from quickstudy.core.protocols import Backbone, Learner
 from quickstudy.core.types import Params, QuickstudyError, QuickstudyWarning
 from quickstudy.store.artifact import open_artifact, save_artifact
-from quickstudy.task import Task
+from quickstudy.task import HEAVY, Task
 from quickstudy.text.reader import Reader
 
 SHIPPED = Path(__file__).parent / "models"
@@ -34,7 +34,7 @@ class Student:
     loaded: Loaded
     reader: Reader
     learner: Learner
-    """reads through kept features, so that a support text is read once however often its task grows"""
+    """reads through the bare backbone and keeps nothing"""
     theta: Params
     origin: str
     """the name or file that `load` takes to get this student again"""
@@ -74,9 +74,17 @@ class Student:
         }
         save_artifact(path, STUDENT, self.theta, document)
 
-    def without_keeping(self) -> Learner:
-        """The same learner reading through the bare backbone: for texts that will not come again."""
-        return dataclasses.replace(self.learner, backbone=Passages(self.loaded.backbone))  # type: ignore[type-var]
+    def steady(self) -> Learner:
+        """The same learner reading in groups of one shape, so that what it makes of a text does not depend on what
+        else it read: for meta-training and evaluation, which must give the same bits again."""
+        learned = tuple(name for name in self.theta if name.startswith(HEAVY))
+        return _reading(self.learner, _steady(self.loaded.backbone, learned))
+
+    def keeping(self) -> Learner:
+        """The same learner with a memory of its own for the texts it reads: for a task that will grow, which reads
+        each of its texts once."""
+        learned = tuple(name for name in self.theta if name.startswith(HEAVY))
+        return _reading(self.learner, KeptFeatures(self.loaded.backbone, learned, together))
 
 
 def load(
@@ -110,16 +118,25 @@ def fresh(loaded: Loaded, table: Mapping[str, Any], origin: str, seed: int = 0) 
 
 
 def student(loaded: Loaded, learner: Learner, theta: Params, origin: str) -> Student:
-    """A student of these parts, its learner reading through kept features."""
-    kept = Passages(KeptFeatures(loaded.backbone, tuple(theta)))
+    """A student of these parts."""
     reader = Reader(loaded.tokenizer, loaded.limit, loaded.prompt, loaded.filler)
-    return Student(loaded, reader, dataclasses.replace(learner, backbone=kept), theta, origin)  # type: ignore[type-var]
+    return Student(loaded, reader, _reading(learner, loaded.backbone), theta, origin)
+
+
+def _reading(learner: Learner, backbone: Backbone) -> Learner:
+    return dataclasses.replace(learner, backbone=Passages(backbone))  # type: ignore[type-var]
 
 
 @functools.lru_cache(maxsize=4)
 def backbone(name: str, scope: str, precision: Precision, device: str) -> Loaded:
     """The same backbone for every task that asks for it."""
     return loading.load(name, scope=scope, precision=precision, device=device)
+
+
+@functools.lru_cache(maxsize=8)
+def _steady(encoder: Encoder, learned: tuple[str, ...]) -> KeptFeatures:
+    """Shared by all students that move the same weights of the same backbone: what is kept lies below those."""
+    return KeptFeatures(encoder, learned)
 
 
 def _opened(path: Path, origin: str, precision: Precision, device: str) -> Student:

@@ -1,6 +1,5 @@
 """A learned task: a few tensors on top of a student. It predicts, grows, checks itself, and is saved in kilobytes."""
 
-import hashlib
 import itertools
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from quickstudy import config, doubts, given
-from quickstudy.core.params import detach
-from quickstudy.core.protocols import Score, TaskKind
+from quickstudy.core.protocols import TaskKind
+from quickstudy.core.tensors import digest
 from quickstudy.core.types import (
     Adapted,
     Batch,
@@ -54,7 +53,8 @@ class Task:
         self.name = name
         self.examples_left_out = examples_left_out
         """whether it was learned from examples that are no longer there"""
-        self._bare = student.without_keeping()
+        self.learner = student.keeping()
+        """reads each of the task's own texts once"""
 
     @classmethod
     def learned(
@@ -66,8 +66,9 @@ class Task:
         name: str = "",
     ) -> "Task":
         """Adapts the student to the examples and class names."""
-        adapted, fitted = adapt(student, kind, classes, examples)
-        return cls(student, kind, classes, examples, adapted, fitted, name)
+        task = cls(student, kind, classes, examples, {}, {}, name)
+        task._adapt(task.classes, task.examples)
+        return task
 
     def predict(self, texts: Iterable[Any]) -> list[Prediction]:
         """One prediction a text (or pair of texts), in order."""
@@ -84,7 +85,7 @@ class Task:
     def score(self, batch: Batch) -> torch.Tensor:
         """Scores (B, U, C) of a batch that the task's kind has encoded."""
         with torch.no_grad():
-            return self._bare.predict(self.student.theta, self.adapted, batch)
+            return self.student.learner.predict(self.student.theta, self.adapted, batch)
 
     def add(
         self,
@@ -95,9 +96,7 @@ class Task:
         """Learns again with more examples and, where they bring any, more classes. A text that is there already gets
         its new label."""
         if self.examples_left_out:
-            raise QuickstudyError(
-                "this task was saved without its examples, so it cannot grow; learn it again"
-            )
+            raise QuickstudyError("this task was saved without its examples, so it cannot grow; learn it again")
         table = config.table(config.KINDS, self.kind, "reader")
         named = {**self.classes, **given.classes_of(labels)}
         new = given.gathered(examples, named, table["name"].partition(".v")[0], columns)
@@ -115,8 +114,21 @@ class Task:
                 grown[place] = example
         for problem in new.problems:
             warnings.warn(str(problem), QuickstudyWarning, stacklevel=2)
-        self.adapted, self.fitted = adapt(self.student, self.kind, merged, grown)
+        self._adapt(merged, grown)
         self.classes, self.examples = merged, grown
+
+    def _adapt(self, classes: Mapping[str, str], examples: Sequence[Labelled]) -> None:
+        """Makes anew what the learner makes of the examples, and what the kind fits on its scores."""
+        theta = self.student.theta
+        support = self.kind.encode(examples, classes)
+        adapted = self.learner.adapt(theta, support, self.kind.loss)
+
+        def score(batch: Batch) -> torch.Tensor:
+            with torch.no_grad():
+                return self.learner.predict(theta, adapted, batch)
+
+        fitted = self.kind.fit(score, examples, classes)
+        self.adapted, self.fitted = adapted, fitted
 
     def check(self, watch: doubts.Watch | None = None) -> doubts.Check:
         """Accuracy on examples that are left out of learning in turn, and those whose label looks doubtful."""
@@ -148,27 +160,3 @@ class Task:
 
 
 HEAVY = ("backbone.", "lora.")
-
-
-def adapt(
-    student: "Student", kind: TaskKind, classes: Mapping[str, str], examples: Sequence[Labelled]
-) -> tuple[Adapted, Params]:
-    """What the student's learner makes of the examples, and what the kind fits on its scores."""
-    support = kind.encode(examples, classes)
-    adapted = student.learner.adapt(student.theta, support, kind.loss)
-
-    def score(batch: Batch) -> torch.Tensor:
-        with torch.no_grad():
-            return student.learner.predict(student.theta, adapted, batch)
-
-    seen: Score = score
-    return adapted, kind.fit(seen, examples, classes)
-
-
-def digest(theta: Params) -> str:
-    """16 hexadecimal digits that name a theta."""
-    found = hashlib.sha256()
-    for name, value in sorted(detach(theta).items()):
-        found.update(f"{name} {tuple(value.shape)} {value.dtype}\n".encode())
-        found.update(value.cpu().contiguous().numpy().tobytes())
-    return found.hexdigest()[:16]

@@ -22,9 +22,7 @@ SMALLEST = len(SPECIAL) + 256
 def train(texts: Iterable[str], vocabulary: int = 4096) -> Tokenizer:
     """A tokenizer of at most `vocabulary` pieces, always with the 256 bytes and four special tokens."""
     if vocabulary < SMALLEST:
-        raise ValueError(
-            f"a vocabulary of {vocabulary} does not hold the 256 bytes and {len(SPECIAL)} special tokens"
-        )
+        raise ValueError(f"a vocabulary of {vocabulary} does not hold the 256 bytes and {len(SPECIAL)} special tokens")
     tokenizer = Tokenizer(BPE(unk_token=UNKNOWN))
     tokenizer.normalizer = NFKC()
     tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)

@@ -19,7 +19,7 @@ from quickstudy.backbones.survey import Survey, probe, survey
 from quickstudy.core.types import PADDING, Lower, Params, QuickstudyError, Text
 
 Precision = Literal["auto", "float32", "bfloat16"]
-TOKENS_A_CHUNK = {"cpu": 4096, "cuda": 65536}
+TOKENS_A_CHUNK = {"cpu": 2048, "cuda": 65536}
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,9 +189,7 @@ class Encoder:
                 parts = [self.units({}, text, self.lower({}, text, depth)) for depth in {1, self.height}]
             except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError):
                 return False
-        return all(
-            torch.allclose(part, whole, rtol=1e-3, atol=1e-3 * float(whole.abs().max())) for part in parts
-        )
+        return all(torch.allclose(part, whole, rtol=1e-3, atol=1e-3 * float(whole.abs().max())) for part in parts)
 
 
 def has_bfloat16(device: torch.device) -> bool:

@@ -45,9 +45,7 @@ def is_small(folder: Path) -> bool:
     return isinstance(config, dict) and config.get("format") == FORMAT
 
 
-def open_small(
-    folder: Path, *, scope: Scope = HEAD, precision: Precision = "auto", device: torch.device
-) -> Loaded:
+def open_small(folder: Path, *, scope: Scope = HEAD, precision: Precision = "auto", device: torch.device) -> Loaded:
     """The Small in a folder that `save_small` wrote."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -62,9 +60,7 @@ def open_small(
             f"{folder}: cannot be opened as a small backbone: {one_line(error)}; save it again"
         ) from error
     except Exception as error:  # tokenizers raises bare Exception
-        raise QuickstudyError(
-            f"{folder / 'tokenizer.json'}: cannot be read ({error}); save it again"
-        ) from error
+        raise QuickstudyError(f"{folder / 'tokenizer.json'}: cannot be read ({error}); save it again") from error
     languages = tuple(str(code) for code in config.get("languages", ()))
     return Loaded(
         name=str(folder),

@@ -42,9 +42,7 @@ class Body(nn.Module):
         return self.model(input_ids=tokens, attention_mask=(role != PADDING).long()).last_hidden_state
 
 
-def from_hub(
-    name: str, *, scope: Scope = HEAD, precision: Precision = "auto", device: torch.device
-) -> Loaded:
+def from_hub(name: str, *, scope: Scope = HEAD, precision: Precision = "auto", device: torch.device) -> Loaded:
     """The model of a hub id, from the local cache where it is there and else downloaded."""
     return from_folder(fetched(name), name, scope=scope, precision=precision, device=device)
 
@@ -185,9 +183,7 @@ def _languages(folder: Path) -> tuple[str, ...]:
     card = folder / "README.md"
     try:
         told = (metadata_load(card) or {}).get("language") if card.is_file() else None
-    except (
-        Exception
-    ):  # a card is free text and its YAML may be anything; it must not keep a model from loading
+    except Exception:  # a card is free text and its YAML may be anything; it must not keep a model from loading
         return ()
     codes = [told] if isinstance(told, str) else told if isinstance(told, list) else []
     plain = tuple(code for code in codes if isinstance(code, str) and re.fullmatch(r"[a-z]{2,3}", code))

@@ -1,7 +1,7 @@
 """Features of texts read before, kept: a frozen layer never runs twice on the same text.
 
-A matrix product's last bits depend on its shape. So that a row's features do not depend on its company (nor, then,
-a resumed run on what it read before it was killed), rows are read in groups of one shape: see `_groups`.
+A matrix product's last bits depend on its shape. Where a row's features must not depend on its company (so that a
+resumed run ends with the same bits), rows are read `in_one_shape`; where speed counts, all `together`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -12,10 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from quickstudy.core.protocols import Backbone
-from quickstudy.core.types import GIVEN, PADDING, Lower, Params, Text
+from quickstudy.core.types import GIVEN, PADDING, Lower, Params, Text, rows
 
+Groups = Callable[[Text, list[int], list[int]], Iterator[tuple[list[int], Text]]]
+"""(text, the rows to be read, every row's length) -> the rows of each group, and what the backbone reads for it"""
 BUDGET = 2 * 1024**3
-ROWS, STEP, TOKENS = 8, 8, 4096
+ROWS, STEP, TOKENS = 16, 8, 2048
 """Rows a group, the multiple that lengths are padded to, and tokens a group at most (no more than an Encoder's
 chunk, so that it is not split)."""
 
@@ -30,6 +32,7 @@ class KeptFeatures:
 
     backbone: Backbone
     learned: tuple[str, ...] = ()
+    groups: Groups = field(default_factory=lambda: in_one_shape)
     budget: int = BUDGET
     _kept: dict[bytes, Tensor] = field(default_factory=dict, repr=False)
     _size: list[int] = field(default_factory=lambda: [0], repr=False)
@@ -67,7 +70,7 @@ class KeptFeatures:
         missing = {key: row for row, key in enumerate(keys) if key not in self._kept}
         fresh: dict[bytes, Tensor] = {}
         names = {row: key for key, row in missing.items()}
-        for which, group in _groups(text, list(missing.values()), lengths):
+        for which, group in self.groups(text, list(missing.values()), lengths):
             with torch.no_grad():
                 made = read(group)
             for row, value in zip(which, made, strict=False):  # the rows that fill the group up are left out
@@ -81,7 +84,13 @@ class KeptFeatures:
         return found
 
 
-def _groups(text: Text, missing: list[int], lengths: list[int]) -> Iterator[tuple[list[int], Text]]:
+def together(text: Text, missing: list[int], lengths: list[int]) -> Iterator[tuple[list[int], Text]]:
+    """All at once: the backbone sorts and trims."""
+    if missing:
+        yield missing, rows(text, torch.tensor(missing))
+
+
+def in_one_shape(text: Text, missing: list[int], lengths: list[int]) -> Iterator[tuple[list[int], Text]]:
     """Rows of one padded length, in groups of one shape: filled up with a full row, so that none is trimmed."""
     buckets: dict[int, list[int]] = {}
     for row in missing:

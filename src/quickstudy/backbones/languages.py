@@ -81,9 +81,7 @@ def warn_about(texts: Sequence[str], languages: tuple[str, ...]) -> str | None:
 
 def _sentence(what: str, languages: tuple[str, ...], better: str | None) -> str:
     named = ", ".join(languages[:5]) + (f" and {len(languages) - 5} more" if len(languages) > 5 else "")
-    advice = (
-        f"use {better!r} (quickstudy models get {better})" if better else "look for one that was on the hub"
-    )
+    advice = f"use {better!r} (quickstudy models get {better})" if better else "look for one that was on the hub"
     made = f"for which this backbone was not made (it was made for {named})"
     return f"most of the texts are {what}, {made}: {advice}"
 

@@ -33,9 +33,7 @@ def load(
             return open_small(folder, scope=moves, precision=precision, device=where)
         return from_folder(folder, name, scope=moves, precision=precision, device=where)
     if not re.fullmatch(HUB_ID, name) or name.startswith((".", "/", "~")):
-        raise QuickstudyError(
-            f"backbone {name!r}: there is no such folder, and it is no packaged name or hub id"
-        )
+        raise QuickstudyError(f"backbone {name!r}: there is no such folder, and it is no packaged name or hub id")
     near = difflib.get_close_matches(name, PACKAGED, n=1)
     try:
         return from_hub(name, scope=moves, precision=precision, device=where)

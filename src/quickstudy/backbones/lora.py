@@ -19,11 +19,7 @@ def init(weights: dict[str, Tensor], rank: int, rng: torch.Generator) -> Params:
 
 def merge(params: Params, body: nn.Module) -> Params:
     """The body's weights that `params` replaces, under the body's own names: W, or W + b a."""
-    weights = {
-        name.removeprefix("backbone."): value
-        for name, value in params.items()
-        if name.startswith("backbone.")
-    }
+    weights = {name.removeprefix("backbone."): value for name, value in params.items() if name.startswith("backbone.")}
     for name, low in params.items():
         if name.startswith("lora.") and name.endswith(".a"):
             own = name.removeprefix("lora.").removesuffix(".a")

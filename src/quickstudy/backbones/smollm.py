@@ -29,13 +29,9 @@ def convert(source: Path, folder: Path) -> None:
             tokenizer = AutoTokenizer.from_pretrained(where, gguf_file=name)
             config = opened.config.to_diff_dict()
             config.pop("quantization_config", None)  # what it was read from; with it, it cannot be saved
-            plain = AutoModelForCausalLM.from_config(
-                type(opened.config).from_dict(config), dtype=torch.float16
-            )
+            plain = AutoModelForCausalLM.from_config(type(opened.config).from_dict(config), dtype=torch.float16)
             plain.load_state_dict(opened.state_dict())
             plain.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
-        raise QuickstudyError(
-            f"{source}: cannot be converted ({one_line(error)}); download it again"
-        ) from error
+        raise QuickstudyError(f"{source}: cannot be converted ({one_line(error)}); download it again") from error

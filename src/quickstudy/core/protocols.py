@@ -76,8 +76,6 @@ class TaskKind(ExampleForm, Protocol):
     def fit(self, score: Score, support: Sequence[Any], classes: Classes) -> Params:
         """What turns scores into answers and is fitted on the support: "kind.…"; may be empty."""
 
-    def answer(
-        self, score: Score, fitted: Params, examples: Sequence[Any], classes: Classes
-    ) -> list[Any]: ...
+    def answer(self, score: Score, fitted: Params, examples: Sequence[Any], classes: Classes) -> list[Any]: ...
 
     def measure(self, answers: Sequence[Any], examples: Sequence[Any]) -> dict[str, float]: ...

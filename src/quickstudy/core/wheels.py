@@ -126,9 +126,7 @@ def _fetched(package: Package, work: Path, kept: Path) -> Path:
         ) from None
     if not (work / package.file).is_file():
         found = ", ".join(path.name for path in work.iterdir()) or "nothing"
-        raise QuickstudyError(
-            f"{package.project} {package.version}: {package.file} was meant, {found} arrived"
-        )
+        raise QuickstudyError(f"{package.project} {package.version}: {package.file} was meant, {found} arrived")
     return work / package.file
 
 

@@ -77,9 +77,7 @@ def _contrast(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     return False
 
 
-def mapping(
-    source: str, rows: Sequence[Mapping[str, Any]], explicit: Mapping[str, str] | None
-) -> dict[str, str]:
+def mapping(source: str, rows: Sequence[Mapping[str, Any]], explicit: Mapping[str, str] | None) -> dict[str, str]:
     """{column of the file: canonical key} for a source of which `rows` are the first.
 
     Errors: QuickstudyError that lists the columns, when one that the user named is not there or when no
@@ -107,9 +105,7 @@ def _explicit(source: str, present: Sequence[str], explicit: Mapping[str, str] |
     found: dict[str, str] = {}
     for key, name in (explicit or {}).items():
         if name not in present:
-            raise QuickstudyError(
-                f"{source}: there is no column '{name}' for {key}; the columns are {_list(present)}."
-            )
+            raise QuickstudyError(f"{source}: there is no column '{name}' for {key}; the columns are {_list(present)}.")
         if name in found:
             raise QuickstudyError(
                 f"{source}: the column '{name}' cannot be both {found[name]} and {key}; name two columns."

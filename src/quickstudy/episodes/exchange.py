@@ -22,9 +22,7 @@ def export(draws: Iterable[Draw], kind: TaskKind, path: str | Path) -> int:
     try:
         handle, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
     except OSError as error:
-        raise QuickstudyError(
-            f"{path}: cannot be written ({error.strerror}); choose another place."
-        ) from None
+        raise QuickstudyError(f"{path}: cannot be written ({error.strerror}); choose another place.") from None
     temporary = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:

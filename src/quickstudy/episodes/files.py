@@ -113,9 +113,7 @@ def canonical_fields(fields: Mapping[str, Any], names: Mapping[str, str]) -> dic
         found["label"] = as_label(found["label"])
     if "labels" in found:
         found["labels"] = as_labels(found["labels"])
-    return {
-        key: value for key, value in found.items() if not (key in ("label", "pair", "domain") and value == "")
-    }
+    return {key: value for key, value in found.items() if not (key in ("label", "pair", "domain") and value == "")}
 
 
 def _exists(place: Path) -> bool:

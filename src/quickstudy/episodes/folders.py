@@ -23,8 +23,7 @@ def folder_rows(folder: Path, problems: Problems | None) -> Iterator[Record]:
     if not classes and not lists:
         others = ", ".join(path.name for path in inside[:5]) or "nothing"
         raise QuickstudyError(
-            f"{folder}: a folder of examples needs a sub-folder or a .txt file for each class; "
-            f"this one holds {others}."
+            f"{folder}: a folder of examples needs a sub-folder or a .txt file for each class; this one holds {others}."
         )
     for path in classes:
         yield from _texts(path, problems)
@@ -32,9 +31,7 @@ def folder_rows(folder: Path, problems: Problems | None) -> Iterator[Record]:
         if not classes:
             yield from _lines(path, problems)
         elif problems is not None:
-            problems.add(
-                "files beside the sub-folders", path.name, "not read, since the sub-folders are the classes"
-            )
+            problems.add("files beside the sub-folders", path.name, "not read, since the sub-folders are the classes")
 
 
 def _texts(folder: Path, problems: Problems | None) -> Iterator[Record]:

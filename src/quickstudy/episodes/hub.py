@@ -70,9 +70,7 @@ def _rows(title: str, found: Any, split: str | None) -> Iterator[Record]:
     if isinstance(found, Mapping):
         chosen = split or ("train" if "train" in found else next(iter(found), ""))
         if chosen not in found:
-            raise QuickstudyError(
-                f"{title}: there is no split '{chosen}'; the splits are {', '.join(found)}."
-            )
+            raise QuickstudyError(f"{title}: there is no split '{chosen}'; the splits are {', '.join(found)}.")
         found, title = found[chosen], f"{title}:{chosen}"
     names = _class_names(found.features or {})
     try:
@@ -93,8 +91,7 @@ def _library(source: str) -> Any:
         import datasets
     except ImportError:
         raise QuickstudyError(
-            f"{source}: no file of this name, and reading a Hugging Face data set needs: "
-            "pip install 'quickstudy[hub]'."
+            f"{source}: no file of this name, and reading a Hugging Face data set needs: pip install 'quickstudy[hub]'."
         ) from None
     return datasets
 

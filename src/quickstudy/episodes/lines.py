@@ -43,15 +43,11 @@ def json_file(path: Path, encoding: Encoding, problems: Problems | None) -> Iter
         yield from json_lines(path, encoding, problems)
         return
     if path.stat().st_size > JSON_LIMIT:
-        raise QuickstudyError(
-            f"{path}: over {JSON_LIMIT >> 20} MiB of JSON; save it as JSONL, one object a line."
-        )
+        raise QuickstudyError(f"{path}: over {JSON_LIMIT >> 20} MiB of JSON; save it as JSONL, one object a line.")
     try:
         whole = json.loads("".join(text_lines(path, encoding.name)))
     except (ValueError, RecursionError) as error:
-        raise QuickstudyError(
-            f"{path}: this is no valid JSON ({_reason(error)}); correct it there."
-        ) from None
+        raise QuickstudyError(f"{path}: this is no valid JSON ({_reason(error)}); correct it there.") from None
     for number, value in enumerate(_items(path, whole), start=1):
         yield from _record(f"{path.name}, item {number}", value, problems)
 
@@ -70,8 +66,7 @@ def _items(path: Path, whole: Any) -> list[Any]:
     if isinstance(whole, dict) and "text" in {canonical(name) for name in whole}:
         return [whole]
     raise QuickstudyError(
-        f'{path}: a list of objects such as {{"text": …, "label": …}} '
-        'or an object {"label": [texts]} was expected.'
+        f'{path}: a list of objects such as {{"text": …, "label": …}} or an object {{"label": [texts]}} was expected.'
     )
 
 

@@ -96,9 +96,7 @@ def _respell(rows: Sequence[Record], problems: Problems) -> None:
         (best, _), *others = counts.most_common()
         for label, count in others:
             chosen[label] = best
-            problems.add(
-                "labels in several spellings", first[label], f"'{label}' ({count}) was read as '{best}'"
-            )
+            problems.add("labels in several spellings", first[label], f"'{label}' ({count}) was read as '{best}'")
     if not chosen:
         return
     for row in rows:
@@ -135,9 +133,7 @@ def _judged(path: str | Path, rows: Sequence[Record], problems: Problems) -> Ite
         if _is_judged(row.fields):
             yield row
         else:
-            problems.add(
-                "rows without a label", row.where, "there is no label in this row, so it was left out"
-            )
+            problems.add("rows without a label", row.where, "there is no label in this row, so it was left out")
 
 
 def _is_judged(fields: Mapping[str, Any]) -> bool:
@@ -189,7 +185,4 @@ def _quoted(labels: Iterable[str]) -> str:
 
 
 def _columns(rows: Iterable[Record]) -> str:
-    return (
-        ", ".join(f"'{name}'" for name in dict.fromkeys(name for row in rows for name in row.fields))
-        or "none"
-    )
+    return ", ".join(f"'{name}'" for name in dict.fromkeys(name for row in rows for name in row.fields)) or "none"

@@ -48,6 +48,5 @@ class Mixture:
 
     def _shares(self) -> list[float]:
         return [
-            source.weight * len(source.examples) ** self.alpha if source.examples else 0.0
-            for source in self.sources
+            source.weight * len(source.examples) ** self.alpha if source.examples else 0.0 for source in self.sources
         ]

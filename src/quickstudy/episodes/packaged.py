@@ -167,9 +167,7 @@ def packaged(name: str, folder: Path | None = None) -> Iterator[Row]:
 
     Errors: QuickstudyError for an unknown name, or data that are not here and cannot be fetched."""
     if name not in PACKAGED:
-        raise QuickstudyError(
-            f"there is no packaged data set '{name}'; there are {', '.join(sorted(PACKAGED))}."
-        )
+        raise QuickstudyError(f"there is no packaged data set '{name}'; there are {', '.join(sorted(PACKAGED))}.")
     one = PACKAGED[name]
     return iter(_distinct(one.read(located(one.package, folder))))
 

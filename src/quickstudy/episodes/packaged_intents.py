@@ -38,9 +38,7 @@ def sentences(language: str, folder: Path) -> Iterator[Row]:
         yield from ({"text": text, "label": _label(intent)} for text in made)
 
 
-def _one(
-    block: Mapping[str, Any], data: Mapping[str, Any], words: Mapping[str, Any], dice: Dice
-) -> str | None:
+def _one(block: Mapping[str, Any], data: Mapping[str, Any], words: Mapping[str, Any], dice: Dice) -> str | None:
     """One sentence of a block of templates that share what they mean."""
     domains = _domains(block)
 

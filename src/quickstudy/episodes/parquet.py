@@ -32,9 +32,7 @@ def parquet_rows(path: Path) -> Iterator[Record]:
                     yield Record(f"{path.name}, row {number}", name_classes(fields, names))
     except (pyarrow.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        raise QuickstudyError(
-            f"{path}: damaged, or no Parquet file ({reason}); fetch or write it anew."
-        ) from None
+        raise QuickstudyError(f"{path}: damaged, or no Parquet file ({reason}); fetch or write it anew.") from None
 
 
 def name_classes(fields: dict[str, Any], names: dict[str, list[str]]) -> dict[str, Any]:

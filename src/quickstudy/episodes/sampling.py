@@ -61,14 +61,10 @@ def redraw(id: str, sources: Iterable[Source], kind: TaskKind) -> Draw:
         name, code, fingerprint = place.rsplit("/", 2)
         number = int(seed)
     except ValueError:
-        raise QuickstudyError(
-            f"'{id}' is no id of an episode; one looks like banking77/5w3s10q/1f3a9c#42."
-        ) from None
+        raise QuickstudyError(f"'{id}' is no id of an episode; one looks like banking77/5w3s10q/1f3a9c#42.") from None
     known = by_name(sources)
     if name not in known:
-        raise QuickstudyError(
-            f"episode {id}: there is no source '{name}'; there are {', '.join(known) or 'none'}."
-        )
+        raise QuickstudyError(f"episode {id}: there is no source '{name}'; there are {', '.join(known) or 'none'}.")
     found = index_of(known[name], kind).fingerprint
     if found != fingerprint:
         raise QuickstudyError(
@@ -91,9 +87,7 @@ class Dice:
 
     def order(self, count: int) -> NDArray[np.int64]:
         """A permutation of range(count)."""
-        return (
-            np.argsort(self._bits.random_raw(count), kind="stable") if count else np.empty(0, dtype=np.int64)
-        )
+        return np.argsort(self._bits.random_raw(count), kind="stable") if count else np.empty(0, dtype=np.int64)
 
     def shuffled(self, items: Sequence[Any]) -> list[Any]:
         return [items[number] for number in self.order(len(items))]
@@ -134,8 +128,7 @@ def _examples(
     strict = shape.ways is not None
     shot_quota = {name: _quota(shots, shape.queries, len(orders[name]), strict) for name in classes}
     query_quota = {
-        name: shape.queries if strict else min(shape.queries, len(orders[name]) - shot_quota[name])
-        for name in classes
+        name: shape.queries if strict else min(shape.queries, len(orders[name]) - shot_quota[name]) for name in classes
     }
     natural = shape.balanced == "natural"
     picker = Picker(index, orders)

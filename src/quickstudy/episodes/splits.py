@@ -24,9 +24,7 @@ class Fractions:
     def __post_init__(self) -> None:
         shares = (self.train, self.validation, self.test)
         if min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
-            raise QuickstudyError(
-                f"split: the fractions are {shares}; give three that are not negative and sum to 1."
-            )
+            raise QuickstudyError(f"split: the fractions are {shares}; give three that are not negative and sum to 1.")
 
 
 class Splits(NamedTuple):
@@ -45,10 +43,7 @@ def by_class(source: Source, kind: TaskKind, fractions: Fractions, seed: int) ->
         return parts.pop() if len(parts) == 1 else None
 
     parts = _cut(source, part)
-    kept = {
-        name: {label: source.classes.get(label, "") for label in names if part_of[label] == name}
-        for name in PARTS
-    }
+    kept = {name: {label: source.classes.get(label, "") for label in names if part_of[label] == name} for name in PARTS}
     return Splits(*(tuple(replace(one, classes=kept[name]) for one in parts[name]) for name in PARTS))
 
 
@@ -99,12 +94,9 @@ def _parts(what: str, keys: Sequence[Hashable], fractions: Fractions, seed: int)
     shares = (fractions.train, fractions.validation, fractions.test)
     wanted = [name for name, share in zip(PARTS, shares, strict=True) if share > 0]
     if len(keys) < len(wanted):
-        raise QuickstudyError(
-            f"split: {len(keys)} {what} cannot fill {', '.join(wanted)}; give more or fewer parts."
-        )
+        raise QuickstudyError(f"split: {len(keys)} {what} cannot fill {', '.join(wanted)}; give more or fewer parts.")
     counts = {
-        name: max(round(share * len(keys)), 1) if share > 0 else 0
-        for name, share in zip(PARTS, shares, strict=True)
+        name: max(round(share * len(keys)), 1) if share > 0 else 0 for name, share in zip(PARTS, shares, strict=True)
     }
     while (over := sum(counts.values()) - len(keys)) != 0:
         largest = max(counts, key=lambda name: counts[name])

@@ -27,9 +27,7 @@ class Dialect(NamedTuple):
     header: bool
 
 
-def table(
-    path: Path, encoding: Encoding, named: frozenset[str], problems: Problems | None
-) -> Iterator[Record]:
+def table(path: Path, encoding: Encoding, named: frozenset[str], problems: Problems | None) -> Iterator[Record]:
     """Rows as {column: cell}; without a header the columns are "column 1", "column 2", …
 
     `named` are column names that the user gave: a first row that holds one of them is a header.
@@ -97,9 +95,7 @@ def _tab_quoting(path: Path, encoding: Encoding) -> int:
             tabs.add(line.count("\t"))
             if '"' in line:
                 cells = line.rstrip("\r\n").split("\t")
-                single |= any(
-                    cell.startswith('"') and not re.fullmatch(r'"([^"]|"")*"', cell) for cell in cells
-                )
+                single |= any(cell.startswith('"') and not re.fullmatch(r'"([^"]|"")*"', cell) for cell in cells)
         if len(tabs) > 1:
             return csv.QUOTE_MINIMAL
     return csv.QUOTE_NONE if single else csv.QUOTE_MINIMAL
@@ -133,8 +129,7 @@ def _rows(path: Path, encoding: Encoding, dialect: Dialect) -> Iterator[tuple[in
 
 def _unclosed(path: Path, line: int) -> QuickstudyError:
     return QuickstudyError(
-        f"{path.name}, line {line}: a quotation mark is opened here and never closed; "
-        "close it, or write it twice."
+        f"{path.name}, line {line}: a quotation mark is opened here and never closed; close it, or write it twice."
     )
 
 

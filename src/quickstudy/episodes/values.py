@@ -64,12 +64,8 @@ def _written(value: int | float) -> str:
     try:
         return str(value)
     except ValueError:  # an int of more digits than Python writes
-        raise QuickstudyError(
-            "a number of thousands of digits stands where a label or text was expected"
-        ) from None
+        raise QuickstudyError("a number of thousands of digits stands where a label or text was expected") from None
 
 
 def _named(value: Any) -> str:
-    return {list: "a list", dict: "an object", bool: "a truth value"}.get(
-        type(value), f"a {type(value).__name__}"
-    )
+    return {list: "a list", dict: "an object", bool: "a truth value"}.get(type(value), f"a {type(value).__name__}")

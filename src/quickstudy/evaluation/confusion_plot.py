@@ -48,9 +48,7 @@ def draw(report: Report) -> "Figure | None":
     axes.add_collection(PatchCollection(cells, facecolors=colours, edgecolors="none"))
     if len(labels) <= NUMBERED:
         for (right, given), count in counts.items():
-            axes.text(
-                place[given], place[right], f"{count}", ha="center", va="center", color=INK, fontsize=size - 1
-            )
+            axes.text(place[given], place[right], f"{count}", ha="center", va="center", color=INK, fontsize=size - 1)
     axes.set_xlim(-0.5, len(labels) - 0.5)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.xaxis.tick_top()

@@ -28,10 +28,7 @@ def write_report(report: Report, stem: str | Path) -> tuple[Path, Path, Path]:
 def to_json(report: Report) -> str:
     """The report's content; numbers unrounded, null where one is unknown."""
     return (
-        json.dumps(
-            {"format": FORMAT, **_plain(asdict(report))}, ensure_ascii=False, indent=1, allow_nan=False
-        )
-        + "\n"
+        json.dumps({"format": FORMAT, **_plain(asdict(report))}, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     )
 
 

@@ -33,8 +33,7 @@ def pair_table(focus: Focus) -> Table:
     texts = {score.label: score.texts for score in focus.scores}
     wrong = [pair for pair in focus.confusions if pair[0] != pair[1]]
     rows = [
-        (right, given, str(times), f"{100 * times / texts[right]:.0f} %")
-        for right, given, times in wrong[:MOST_PAIRS]
+        (right, given, str(times), f"{100 * times / texts[right]:.0f} %") for right, given, times in wrong[:MOST_PAIRS]
     ]
     return Table(
         f"The most frequent of {count(len(wrong), 'confused pair')} of classes of {shown(focus.source)}. "

@@ -30,8 +30,7 @@ def _table(table: Table) -> list[str]:
     def line(row: list[str]) -> str:
         gaps = [" " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True)]
         cells = [
-            cell + gap if k < table.names else gap + cell
-            for k, (cell, gap) in enumerate(zip(row, gaps, strict=True))
+            cell + gap if k < table.names else gap + cell for k, (cell, gap) in enumerate(zip(row, gaps, strict=True))
         ]
         return f"| {' | '.join(cells)} |"
 

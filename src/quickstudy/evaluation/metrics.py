@@ -66,9 +66,7 @@ def overall(gold: Labelled, predicted: Labelled, classes: Sequence[str]) -> dict
 def per_class(gold: Labelled, predicted: Labelled, classes: Sequence[str]) -> tuple[ClassScore, ...]:
     """Precision, recall and F1 of each class, in the order of `classes`; 0 where undefined (0 / 0)."""
     true, guess = _indicators(gold, predicted, classes)
-    columns = precision_recall_fscore_support(
-        true, guess, labels=range(len(classes)), average=None, zero_division=0.0
-    )
+    columns = precision_recall_fscore_support(true, guess, labels=range(len(classes)), average=None, zero_division=0.0)
     return tuple(
         ClassScore(label, float(precision), float(recall), float(f1), int(texts))
         for label, precision, recall, f1, texts in zip(classes, *columns, strict=True)
@@ -82,9 +80,7 @@ def confusions(gold: Labelled, predicted: Labelled) -> Counter[tuple[str, str]]:
     """
     _paired(gold, predicted)
     return Counter(
-        (right[0], given[0])
-        for right, given in zip(gold, predicted, strict=True)
-        if len(right) == len(given) == 1
+        (right[0], given[0]) for right, given in zip(gold, predicted, strict=True) if len(right) == len(given) == 1
     )
 
 
@@ -139,9 +135,7 @@ def brier(gold: Labelled, probabilities: Sequence[Mapping[str, float]]) -> float
 def negative_log_likelihood(gold: Labelled, probabilities: Sequence[Mapping[str, float]]) -> float:
     """Mean of -log p(gold) in nats over the texts with one gold label; p is held above 1e-12."""
     _paired(gold, probabilities)
-    given = [
-        table.get(right[0], 0.0) for right, table in zip(gold, probabilities, strict=True) if len(right) == 1
-    ]
+    given = [table.get(right[0], 0.0) for right, table in zip(gold, probabilities, strict=True) if len(right) == 1]
     return float(-np.log(np.maximum(given, 1e-12)).mean()) if given else float("nan")
 
 

@@ -10,10 +10,7 @@ from quickstudy.evaluation.sections import Figure, facts, sections
 from quickstudy.evaluation.tables import Table
 from quickstudy.evaluation.wording import shown
 
-NO_PLOTS = (
-    "The plots are missing because matplotlib is: pip install 'quickstudy[report]', then write the report "
-    "again."
-)
+NO_PLOTS = "The plots are missing because matplotlib is: pip install 'quickstudy[report]', then write the report again."
 
 
 def to_html(report: Report) -> str:
@@ -32,9 +29,7 @@ def to_html(report: Report) -> str:
         parts += [_block(block, plots) for block in section.blocks]
     title = html.escape(shown(report.about.title))
     template = resources.files("quickstudy.evaluation").joinpath("template.html").read_text(encoding="utf-8")
-    return Template(template).substitute(
-        title=title, heading=_text(report.about.title), body="\n".join(parts)
-    )
+    return Template(template).substitute(title=title, heading=_text(report.about.title), body="\n".join(parts))
 
 
 def _facts(report: Report) -> str:
@@ -57,8 +52,7 @@ def _block(block: str | Table | Figure, plots: dict[str, str]) -> str:
 def _table(table: Table) -> str:
     head = "".join(_cell("th", text, k < table.names) for k, text in enumerate(table.header))
     rows = "\n".join(
-        f"<tr>{''.join(_cell('td', text, k < table.names) for k, text in enumerate(row))}</tr>"
-        for row in table.rows
+        f"<tr>{''.join(_cell('td', text, k < table.names) for k, text in enumerate(row))}</tr>" for row in table.rows
     )
     return (
         f'<figure><figcaption>{_text(table.caption)}</figcaption><div class="wide"><table>\n'

@@ -71,9 +71,7 @@ def _shots(report: Report) -> "Figure":
     return figure
 
 
-def _line(
-    axes: "Axes", x: list[float], intervals: list[Interval], style: Mapping[str, Any], banded: bool
-) -> None:
+def _line(axes: "Axes", x: list[float], intervals: list[Interval], style: Mapping[str, Any], banded: bool) -> None:
     """One contestant. Only the reference has a band: several would lie on each other and hide all lines."""
     means = [100 * interval.mean for interval in intervals]
     down, up = _reach(intervals)

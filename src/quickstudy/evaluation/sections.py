@@ -30,9 +30,7 @@ class Section(NamedTuple):
 def sections(report: Report) -> tuple[Section, ...]:
     """All sections that have something to say."""
     found = [
-        Section(
-            "Result", (_headline(report), Figure("shots", _shots_caption(report)), tables.main_table(report))
-        ),
+        Section("Result", (_headline(report), Figure("shots", _shots_caption(report)), tables.main_table(report))),
         Section("By task", (Figure("tasks", _tasks_caption(report)), *_source_tables(report))),
     ]
     if report.versus:
@@ -131,9 +129,7 @@ def _focus(report: Report) -> list[Section]:
             )
             blocks.append(Figure("confusion", caption))
         else:
-            blocks.append(
-                f"{len(labels)} classes are too many for a matrix; these are the pairs most confused."
-            )
+            blocks.append(f"{len(labels)} classes are too many for a matrix; these are the pairs most confused.")
         if any(right != given for right, given, _ in focus.confusions):
             blocks.append(focus_tables.pair_table(focus))
     blocks.append(focus_tables.class_table(focus))

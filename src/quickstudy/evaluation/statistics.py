@@ -106,9 +106,7 @@ def compare(
     )
 
 
-def sign_flip(
-    differences: Sequence[float] | NDArray, seed: int = 0, resamples: int = RESAMPLES
-) -> float | None:
+def sign_flip(differences: Sequence[float] | NDArray, seed: int = 0, resamples: int = RESAMPLES) -> float | None:
     """Two-sided p-value that differences are symmetric round 0, by flipping signs; None for a single
     difference.
 

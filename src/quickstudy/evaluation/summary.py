@@ -41,9 +41,7 @@ def summarise(outcomes: Sequence[Outcome], reference: str, about: About | None =
         calibration=tuple(made for key, by_source in grid.items() if (made := _calibration(key, by_source))),
         others=tuple(_other(key, grid[key]) for key in grid if key[1] == max(key[1] for key in grid)),
         focus=_focus(grid, reference, about),
-        failures=tuple(
-            Failure(one.contestant, one.draw, one.source, one.shots, one.failure) for one in failed
-        ),
+        failures=tuple(Failure(one.contestant, one.draw, one.source, one.shots, one.failure) for one in failed),
     )
 
 
@@ -52,15 +50,12 @@ def _check(outcomes: Sequence[Outcome], reference: str) -> None:
         raise QuickstudyError("There are no outcomes to report: meta-test at least one episode.")
     names = sorted({outcome.contestant for outcome in outcomes})
     if reference not in names:
-        raise QuickstudyError(
-            f"No contestant {reference!r} to compare against; there are: {', '.join(names)}."
-        )
+        raise QuickstudyError(f"No contestant {reference!r} to compare against; there are: {', '.join(names)}.")
     seen: set[tuple[str, str]] = set()
     for outcome in outcomes:
         if (outcome.contestant, outcome.draw) in seen:
             raise QuickstudyError(
-                f"{outcome.contestant!r} has two outcomes for episode {outcome.draw!r}, which would count it "
-                "twice."
+                f"{outcome.contestant!r} has two outcomes for episode {outcome.draw!r}, which would count it twice."
             )
         seen.add((outcome.contestant, outcome.draw))
 
@@ -128,18 +123,14 @@ def _calibration(key: Key, by_source: Mapping[str, list[Outcome]]) -> Calibratio
         right += [top in gold for top, gold in zip(one.top, one.gold, strict=True)]
     if not sure:
         return None
-    return Calibration(
-        *key, len(sure), metrics.calibration_error(sure, right), metrics.reliability(sure, right)
-    )
+    return Calibration(*key, len(sure), metrics.calibration_error(sure, right), metrics.reliability(sure, right))
 
 
 def _other(key: Key, by_source: Mapping[str, list[Outcome]]) -> Other:
     names = [name for found in by_source.values() for one in found for name in one.measures]
     means: dict[str, float] = {}
     for name in dict.fromkeys(names):
-        groups = [
-            [one.measures[name] for one in found if name in one.measures] for found in by_source.values()
-        ]
+        groups = [[one.measures[name] for one in found if name in one.measures] for found in by_source.values()]
         if all(groups):
             means[name] = float(np.mean([np.mean(group) for group in groups]))
     return Other(*key, means)

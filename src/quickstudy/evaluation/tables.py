@@ -36,12 +36,10 @@ def main_table(report: Report) -> Table:
     """Contestants down, shots across: the mean and its interval."""
     cells = {(cell.contestant, cell.shots): cell for cell in report.cells}
     rows = [
-        (name, *(_estimate(report, cells.get((name, shots))) for shots in report.shots))
-        for name in report.contestants
+        (name, *(_estimate(report, cells.get((name, shots))) for shots in report.shots)) for name in report.contestants
     ]
     return Table(
-        f"{measure(report)} in percent (95 % interval {interval_of(report)}), by examples a class. "
-        f"{sampled(report)}",
+        f"{measure(report)} in percent (95 % interval {interval_of(report)}), by examples a class. {sampled(report)}",
         ("", *(count(shots, "shot") for shots in report.shots)),
         tuple(rows),
     )
@@ -78,10 +76,7 @@ def source_table(report: Report, shots: int) -> Table:
     """Tasks down, contestants across, at one number of shots."""
     cells = {(cell.source, cell.contestant): cell for cell in report.source_cells if cell.shots == shots}
     sources = [source for source in report.sources if any(key[0] == source for key in cells)]
-    rows = [
-        (source, *(_on_source(cells.get((source, name))) for name in report.contestants))
-        for source in sources
-    ]
+    rows = [(source, *(_on_source(cells.get((source, name))) for name in report.contestants)) for source in sources]
     return Table(
         f"{count(shots, 'shot')}: {measure(report).lower()} in percent by task (95 % interval over the "
         f"task's episodes). {sampled(report)}",
@@ -146,10 +141,7 @@ def calibration_table(report: Report) -> Table:
     rows = [
         (
             name,
-            *(
-                f"{100 * found[name, shots].error:.1f}" if (name, shots) in found else UNKNOWN
-                for shots in report.shots
-            ),
+            *(f"{100 * found[name, shots].error:.1f}" if (name, shots) in found else UNKNOWN for shots in report.shots),
         )
         for name in report.contestants
     ]
@@ -164,10 +156,7 @@ def calibration_table(report: Report) -> Table:
 
 def failure_table(report: Report) -> Table:
     """Who could not do what, and why."""
-    rows = [
-        (one.contestant, one.source, str(one.shots), one.draw, one.reason)
-        for one in report.failures[:MOST_ROWS]
-    ]
+    rows = [(one.contestant, one.source, str(one.shots), one.draw, one.reason) for one in report.failures[:MOST_ROWS]]
     rest = f", the first {MOST_ROWS}" if len(report.failures) > MOST_ROWS else ""
     return Table(
         f"{count(len(report.failures), 'failure')}{rest}. Means leave a contestant's failed episodes out; "

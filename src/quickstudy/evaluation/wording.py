@@ -93,11 +93,7 @@ def width(text: str) -> int:
 def _character(character: str) -> str:
     if character in "\t\n\r\u2028\u2029":
         return " "
-    if (
-        character in _DIRECTIONS
-        or unicodedata.category(character) in ("Cc", "Cs")
-        or ord(character) & 0xFFFE == 0xFFFE
-    ):
+    if character in _DIRECTIONS or unicodedata.category(character) in ("Cc", "Cs") or ord(character) & 0xFFFE == 0xFFFE:
         return "\N{REPLACEMENT CHARACTER}"
     return character
 

@@ -54,9 +54,7 @@ class Classification:
     def fit(self, score: Score, support: Sequence[Labelled], classes: Classes) -> Params:
         return {}
 
-    def answer(
-        self, score: Score, fitted: Params, examples: Sequence[Labelled], classes: Classes
-    ) -> list[Prediction]:
+    def answer(self, score: Score, fitted: Params, examples: Sequence[Labelled], classes: Classes) -> list[Prediction]:
         text, cut = labelled.encode_texts(self.reader, self.parts, examples)
         with torch.no_grad():
             scores = score(Batch(text, torch.full((len(examples), 1), IGNORE), None))[:, 0]

@@ -25,9 +25,7 @@ def read(record: dict[str, Any]) -> Labelled:
     """From `{"text", "pair"?, "label" or "labels"?}`."""
     text, pair = record.get("text"), record.get("pair")
     if not isinstance(text, str) or not text.strip():
-        raise QuickstudyError(
-            "the text is empty" if text in ("", None) else f"the text {text!r:.40} holds no words"
-        )
+        raise QuickstudyError("the text is empty" if text in ("", None) else f"the text {text!r:.40} holds no words")
     if pair is not None and not isinstance(pair, str):
         raise QuickstudyError(f"the second text {pair!r:.40} is not a string")
     labels = record.get("labels")
@@ -57,9 +55,7 @@ def encode_texts(reader: Reader, parts: int, examples: Sequence[Labelled]) -> tu
             raise QuickstudyError(f"this task judges {wanted}, which {example.text!r:.40} is not")
     if not examples:
         nothing = torch.zeros(0, 1, dtype=torch.long)
-        return Text(nothing, nothing.byte(), torch.zeros(0, 1, parts, 2, dtype=torch.long)), torch.zeros(
-            0
-        ).long()
+        return Text(nothing, nothing.byte(), torch.zeros(0, 1, parts, 2, dtype=torch.long)), torch.zeros(0).long()
     return reader.read([texts(example) for example in examples])
 
 

@@ -63,14 +63,10 @@ class MultiLabel:
             found = torch.sigmoid(score(batch))
         steps = torch.linspace(0.2, 0.6, 9)
         gold = batch.gold.bool()
-        hits = [
-            ((found > step) & gold).sum() / ((found > step).sum() + gold.sum()).clamp(min=1) for step in steps
-        ]
+        hits = [((found > step) & gold).sum() / ((found > step).sum() + gold.sum()).clamp(min=1) for step in steps]
         return {"kind.threshold": steps[int(torch.stack(hits).argmax())]}
 
-    def answer(
-        self, score: Score, fitted: Params, examples: Sequence[Labelled], classes: Classes
-    ) -> list[Prediction]:
+    def answer(self, score: Score, fitted: Params, examples: Sequence[Labelled], classes: Classes) -> list[Prediction]:
         text, cut = labelled.encode_texts(self.reader, self.parts, examples)
         with torch.no_grad():
             scores = score(Batch(text, torch.full((len(examples), 1), IGNORE), None))[:, 0]

@@ -48,9 +48,7 @@ def minimum(objective: Objective, start: Params) -> Params:
     return _polished(objective, near, tolerance) if dtype == torch.float64 else near
 
 
-def slopes_through(
-    objective: Objective, outer: Objective, minimiser: Params, at: Params
-) -> tuple[Params, Tensor]:
+def slopes_through(objective: Objective, outer: Objective, minimiser: Params, at: Params) -> tuple[Params, Tensor]:
     """d outer(w*) / d `at` with the keys of `at`, and the value of outer ().
 
     `at` are the leaves that both functions were made of; `minimiser` is w*, where objective is least.

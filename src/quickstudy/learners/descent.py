@@ -38,9 +38,7 @@ def attention_for(order: Order) -> AbstractContextManager[None]:
     return sdpa_kernel(SDPBackend.MATH) if order == 2 else nullcontext()
 
 
-def reading(
-    backbone: Backbone, theta: Params, text: Text, moving: Iterable[str]
-) -> Callable[[Params], Tensor]:
+def reading(backbone: Backbone, theta: Params, text: Text, moving: Iterable[str]) -> Callable[[Params], Tensor]:
     """A function from the weights that move to units (B, U, W); what lies below them is computed here, once."""
     moving = [name for name in moving if name in theta and name.startswith(("backbone.", "lora."))]
     if not moving:

@@ -42,9 +42,7 @@ class FineTune:
             {"params": [at[name] for name in own], "lr": self.rate},
             {"params": [at[name] for name in head], "lr": self.head_rate},
         ]
-        outer = torch.optim.AdamW(
-            [group for group in groups if group["params"]], weight_decay=self.weight_decay
-        )
+        outer = torch.optim.AdamW([group for group in groups if group["params"]], weight_decay=self.weight_decay)
         with torch.enable_grad():
             units = reading(self.backbone, detach(theta), support.text, own)
             for _ in range(self.steps):

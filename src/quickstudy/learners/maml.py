@@ -47,10 +47,6 @@ class Maml:
         start = {**moves(theta, self.moves), **heads.start(self.backbone, theta, support)}
         if not len(support.gold):
             return start
-        start = {
-            name: value if value.requires_grad else value.requires_grad_() for name, value in start.items()
-        }
+        start = {name: value if value.requires_grad else value.requires_grad_() for name, value in start.items()}
         units = reading(self.backbone, theta, support.text, start)
-        return descend(
-            lambda at: loss(heads.score(units(at), at), support), start, self.steps, self.rate, order
-        )
+        return descend(lambda at: loss(heads.score(units(at), at), support), start, self.steps, self.rate, order)

@@ -38,9 +38,7 @@ class PriorHead:
             "prior.log_name_weight": self.name_weight,
             "prior.log_temperature": self.temperature,
         }
-        own = {
-            name: torch.tensor(value, dtype=torch.get_default_dtype()).log() for name, value in start.items()
-        }
+        own = {name: torch.tensor(value, dtype=torch.get_default_dtype()).log() for name, value in start.items()}
         return {**self.backbone.init(rng), **own}
 
     def adapt(self, theta: Params, support: Batch, loss: Loss) -> Adapted:
@@ -85,9 +83,7 @@ class PriorHead:
         flat = units.flatten(0, 1)
         mean, count = heads.means(flat, heads.membership(support.gold, len(names)))
         centre = flat.mean(0) if len(flat) else torch.zeros_like(names[0])
-        said = (names.detach() != 0).any(
-            -1, keepdim=True
-        )  # a class whose name says nothing has no name to weigh
+        said = (names.detach() != 0).any(-1, keepdim=True)  # a class whose name says nothing has no name to weigh
         pulled = _scalar(theta, "name_weight", names) * said  # (C, 1)
         middle = (names * said).sum(0) / said.sum().clamp(min=1)
         examples = count[:, None]
@@ -96,9 +92,7 @@ class PriorHead:
         return units, {"head.weight": weight, "head.bias": -weight @ centre}
 
 
-def _objective(
-    head: Params, prior: Params, units: Tensor, strength: Tensor, support: Batch, loss: Loss
-) -> Tensor:
+def _objective(head: Params, prior: Params, units: Tensor, strength: Tensor, support: Batch, loss: Loss) -> Tensor:
     away = sum(((head[name] - prior[name]).square().sum() for name in head), torch.zeros(()).to(units))
     return heads.judged(support.gold) * loss(heads.score(units, head), support) + strength * away / 2
 

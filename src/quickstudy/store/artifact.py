@@ -8,7 +8,8 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
-from quickstudy.core.files import load_tensors, save_tensors, shown
+from quickstudy.core.files import shown
+from quickstudy.core.tensors import load_tensors, save_tensors
 from quickstudy.core.types import Params, QuickstudyError
 
 FORMAT = "quickstudy.{}"
@@ -33,9 +34,7 @@ def save_artifact(path: str | Path, what: str, tensors: Params, document: dict[s
         # letters beyond ASCII are escaped: half a character in an example must not make a task unsavable
         text = json.dumps(document, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise QuickstudyError(
-            f"cannot save {shown(path)}: its description is not plain JSON ({error})"
-        ) from None
+        raise QuickstudyError(f"cannot save {shown(path)}: its description is not plain JSON ({error})") from None
     save_tensors(path, tensors, {"format": FORMAT.format(what), "version": str(VERSION), "document": text})
 
 

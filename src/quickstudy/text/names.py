@@ -3,9 +3,7 @@
 import re
 import unicodedata
 
-_PREFIX = re.compile(
-    r"(?:class|label|category|cat|cls|topic|intent|type|tag|group|类别?|标签)[\s_\-.:#]*\d+", re.I
-)
+_PREFIX = re.compile(r"(?:class|label|category|cat|cls|topic|intent|type|tag|group|类别?|标签)[\s_\-.:#]*\d+", re.I)
 _CODE = re.compile(r"[\W_]*(?:[A-Za-z]?\d+|[A-Za-z])[\W_]*")
 
 

@@ -4,7 +4,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from quickstudy.core.files import digest, load_tensors, save_tensors, shown
+from quickstudy.core.files import shown
+from quickstudy.core.tensors import digest, load_tensors, save_tensors
 from quickstudy.core.types import Params, QuickstudyError
 from quickstudy.training.outcome import Validation
 from quickstudy.training.plan import Plan
@@ -52,9 +53,7 @@ def load(folder: Path, state: State, marked: dict[str, str]) -> int | None:
     for what in marked:
         if metadata.get(what) != marked[what]:
             why = _difference(what, metadata.get(what, ""), marked[what])
-            raise QuickstudyError(
-                f"{shown(path)} belongs to another meta-training ({why}); use another folder"
-            )
+            raise QuickstudyError(f"{shown(path)} belongs to another meta-training ({why}); use another folder")
     try:
         for name, value in state.theta.items():
             value.detach().copy_(tensors[f"theta/{name}"])

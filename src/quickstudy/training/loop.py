@@ -132,9 +132,7 @@ def _check(job: _Job, state: State, sinks: list[Watch], began: float) -> None:
     found = job.validate(detach(state.theta))
     now = state.counters
     if not now.history and not (found.scores and math.isfinite(found.score)):
-        raise QuickstudyError(
-            "the start cannot be judged: validation gave no finite score; check the validation tasks"
-        )
+        raise QuickstudyError("the start cannot be judged: validation gave no finite score; check the validation tasks")
     history = (*now.history, (now.step, found))
     better = not now.history or is_better(found, now.history[now.best][1])
     best = len(now.history) if better else now.best

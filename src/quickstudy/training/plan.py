@@ -49,9 +49,7 @@ class Plan:
         for name in ("rate", "weight_decay"):
             _real(name, getattr(self, name), "finite", math.isfinite)
         if self.decay not in get_args(Decay):
-            raise QuickstudyError(
-                f"the plan's decay is {self.decay!a}; choose one of {', '.join(get_args(Decay))}"
-            )
+            raise QuickstudyError(f"the plan's decay is {self.decay!a}; choose one of {', '.join(get_args(Decay))}")
 
 
 def rate_at(plan: Plan, step: int) -> float:
