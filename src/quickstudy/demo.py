@@ -79,8 +79,10 @@ SHORT = Demo(
 )
 
 
-def run(folder: Path = Path("demo-out"), demo: Demo | None = None, console: Console | None = None) -> None:
-    """Shows everything on `console`; leaves cards.csv, questions.txt, cards.qs and the report in `folder`. A
+def run(folder: Path = Path("demo-out"), demo: Demo | None = None, console: Console | None = None) -> Path:
+    """Shows everything on `console` and returns the path of the report in JSON.
+
+    Leaves cards.csv, questions.txt, cards.qs and the report in `folder`. A
     cards.csv or questions.txt that is there is used as it is. `demo` None: FULL, or under CI=true SHORT.
 
     QuickstudyError: the backbone or the data are not here and cannot be fetched, `folder` cannot be written, or
@@ -101,9 +103,10 @@ def run(folder: Path = Path("demo-out"), demo: Demo | None = None, console: Cons
     demo_tables.results(report, console)
     console.rule("4 · a task of your own")
     learned(taught, folder, console)
-    html, *_ = write_report(report, folder / "report")
+    html, _, numbers = write_report(report, folder / "report")
     console.rule("done")
     demo_tables.ending(folder, html, time.monotonic() - began, console)
+    return numbers
 
 
 def gathered(demo: Demo, kind: TaskKind, console: Console) -> tuple[tuple[Source, ...], ...]:

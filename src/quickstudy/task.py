@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from quickstudy.student import Student
 
 TASK = "task"
-AT_ONCE = 1024
+AT_ONCE = 4096
 """texts read together when streaming"""
 
 
@@ -84,7 +84,7 @@ class Task:
 
     def score(self, batch: Batch) -> torch.Tensor:
         """Scores (B, U, C) of a batch that the task's kind has encoded."""
-        with torch.no_grad():
+        with torch.inference_mode():
             return self.student.learner.predict(self.student.theta, self.adapted, batch)
 
     def add(

@@ -19,7 +19,7 @@ from quickstudy.backbones.survey import Survey, probe, survey
 from quickstudy.core.types import PADDING, Lower, Params, QuickstudyError, Text
 
 Precision = Literal["auto", "float32", "bfloat16"]
-TOKENS_A_CHUNK = {"cpu": 2048, "cuda": 65536}
+TOKENS_A_CHUNK = {"cpu": 4096, "cuda": 65536}
 
 
 @dataclass(frozen=True, eq=False)

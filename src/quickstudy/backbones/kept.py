@@ -17,7 +17,7 @@ from quickstudy.core.types import GIVEN, PADDING, Lower, Params, Text, rows
 Groups = Callable[[Text, list[int], list[int]], Iterator[tuple[list[int], Text]]]
 """(text, the rows to be read, every row's length) -> the rows of each group, and what the backbone reads for it"""
 BUDGET = 2 * 1024**3
-ROWS, STEP, TOKENS = 16, 8, 2048
+ROWS, STEP, TOKENS = 16, 8, 4096
 """Rows a group, the multiple that lengths are padded to, and tokens a group at most (no more than an Encoder's
 chunk, so that it is not split)."""
 

@@ -5,10 +5,13 @@ from typing import Annotated
 
 import typer
 
+from quickstudy.cli.console import Json, emit
+
 
 def demo(
     out: Annotated[Path, typer.Option(help="The folder for the report and the files.")] = Path("demo-out"),
     short: Annotated[bool, typer.Option("--short", help="Under a minute; so it is where CI=true.")] = False,
+    json: Json = False,
 ) -> None:
     """Meta-trains for a minute or two, meta-tests on unseen data, learns a task from a CSV; under five minutes.
 
@@ -16,6 +19,12 @@ def demo(
 
       quickstudy demo
     """
+    from json import loads
+
+    from rich.console import Console
+
     from quickstudy import demo as shown
 
-    shown.run(out, shown.SHORT if short else None)
+    written = shown.run(out, shown.SHORT if short else None, Console(stderr=json))
+    if json:
+        emit({"folder": str(out), "report": loads(written.read_text(encoding="utf-8"))})

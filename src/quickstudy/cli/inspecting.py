@@ -35,7 +35,7 @@ def inspect(
         tensors, document = open_artifact(file, what)
     weights = sum(value.numel() for value in tensors.values())
     try:
-        about = _about(what, document) | {"weights": weights, "bytes": file.stat().st_size}
+        about = _about(what, document, _scalars(tensors)) | {"weights": weights, "bytes": file.stat().st_size}
     except (KeyError, TypeError, AttributeError) as error:
         raise QuickstudyError(f"{file} does not describe a {what} ({type(error).__name__}); get it anew") from None
     if json:
@@ -45,13 +45,14 @@ def inspect(
         print(line)
 
 
-def _about(what: str, document: dict[str, Any]) -> dict[str, Any]:
+def _about(what: str, document: dict[str, Any], scalars: dict[str, float]) -> dict[str, Any]:
     common = {
         "what": what,
         "backbone": str(document["backbone"]["name"]),
         "fingerprint": str(document["backbone"]["fingerprint"]),
         "scope": str(document["scope"]),
         "learner": dict(document["learner"]),
+        "scalars": scalars,
     }
     if what == "student":
         return common | {"about": dict(document["about"])}
@@ -68,14 +69,28 @@ def _about(what: str, document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _scalars(tensors: dict[str, Any]) -> dict[str, float]:
+    """The single numbers of theta as a person reads them: those stored as logarithms, raised again."""
+    found = {}
+    for name, value in sorted(tensors.items()):
+        if value.numel() == 1 and not name.startswith(("adapted.", "fitted.")):
+            plain_name = name.removeprefix("theta.")
+            is_log = ".log_" in plain_name
+            found[plain_name.replace(".log_", ".")] = round(float(value.exp() if is_log else value), 4)
+    return found
+
+
 def _lines(about: dict[str, Any]) -> list[str]:
     learner = about["learner"]
     fields = ", ".join(f"{key} {value}" for key, value in learner.items() if key != "name")
+    fields = f"from {fields}" if fields and about["scalars"] else fields
     lines = [
         f"{about['what']:<10} {plain(about.get('name', ''))} ({about['bytes'] / 1024:.0f} KiB)",
         f"{'backbone':<10} {plain(about['backbone'])}, scope {about['scope']}, weights {about['fingerprint']}",
         f"{'learner':<10} {learner['name']}" + (f" ({fields})" if fields else ""),
     ]
+    if about["scalars"]:
+        lines.append(f"{'learned':<10} " + ", ".join(f"{key} {value:.3g}" for key, value in about["scalars"].items()))
     if about["what"] == "student":
         summary = about["about"].get("summary")
         return lines + ([f"{'training':<10} {plain(str(summary))}"] if summary else [])
