@@ -43,7 +43,7 @@ def _task(path: str | Path, tensors: Params, document: dict[str, Any], precision
 
 def _student(path: str | Path, tensors: Params, document: dict[str, Any], precision: Precision, device: str) -> Student:
     if document["student"] is not None:  # its theta holds weights of the backbone: it lies in a file of its own
-        student = load(document["student"], precision=precision, device=device)
+        student = _heavy(document, precision, device)
         if digest(student.theta) != document["theta"]:
             raise QuickstudyError(
                 f"{path} was learned by another state of {document['student']}; get that one, or learn it again"
@@ -54,6 +54,15 @@ def _student(path: str | Path, tensors: Params, document: dict[str, Any], precis
     check_weights(loaded, wanted["fingerprint"], path)
     bare = fresh(loaded, document["learner"], wanted["name"])
     return Student(loaded, bare.reader, bare.learner, _part(tensors, "theta."), wanted["name"])
+
+
+def _heavy(document: dict[str, Any], precision: Precision, device: str) -> Student:
+    """From its file, or, where it was never meta-trained, from the backbone's own weights."""
+    origin = document["student"]
+    if Path(origin).is_file():
+        return load(origin, precision=precision, device=device)
+    loaded = backbone(document["backbone"]["name"], document["scope"], precision, device)
+    return fresh(loaded, document["learner"], origin)
 
 
 def _part(tensors: Params, prefix: str) -> Params:

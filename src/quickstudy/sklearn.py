@@ -16,8 +16,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from quickstudy import remarks
 from quickstudy.backbones.encoder import Precision
-from quickstudy.backbones.languages import warn_about
 from quickstudy.core.types import QuickstudyError, QuickstudyWarning
 from quickstudy.episodes.cleaning import clean
 from quickstudy.kinds.classification import Classification
@@ -80,8 +80,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         names = [str(name) for name in self.classes_.tolist()]
         places = np.searchsorted(self.classes_, labels).tolist()
         examples = [Labelled(text, (names[place],)) for text, place in zip(texts, places, strict=True)]
-        doubt = warn_about(texts, student.loaded.languages)
-        if doubt:
+        for doubt in remarks.on_texts(student.loaded, student.reader, examples):
             warnings.warn(doubt, QuickstudyWarning, stacklevel=2)
         kind = Classification(student.reader)
         self.task_ = Task.learned(student, kind, self._described(names), examples)

@@ -9,11 +9,10 @@ from typing import Any
 
 import torch
 
-from quickstudy import config, given
+from quickstudy import config, given, remarks
 from quickstudy.backbones import loading
 from quickstudy.backbones.encoder import Encoder, Precision
 from quickstudy.backbones.kept import KeptFeatures, together
-from quickstudy.backbones.languages import warn_about
 from quickstudy.backbones.loaded import Loaded
 from quickstudy.backbones.passages import Passages
 from quickstudy.core.protocols import Backbone, Learner
@@ -58,9 +57,9 @@ class Student:
         """
         found = given.gathered(examples, labels, kind, columns)
         kind_of_task = config.build(config.KINDS, found.kind, "kind", {"reader": self.reader})
-        texts = [text for example in found.examples for text in kind_of_task.texts(example)]
-        doubt = warn_about(texts or list(found.classes), self.loaded.languages)
-        for warning in (*found.problems, *([doubt] if doubt else [])):
+        doubts = remarks.on_classes(found.classes, found.examples)
+        doubts += remarks.on_texts(self.loaded, self.reader, found.examples, found.classes)
+        for warning in (*found.problems, *doubts):
             warnings.warn(str(warning), QuickstudyWarning, stacklevel=2)
         return Task.learned(self, kind_of_task, found.classes, found.examples, name)
 

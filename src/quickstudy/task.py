@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from quickstudy import config, doubts, given
+from quickstudy import config, doubts, given, remarks
 from quickstudy.core.protocols import TaskKind
 from quickstudy.core.tensors import digest
 from quickstudy.core.types import (
@@ -112,7 +112,7 @@ class Task:
                 grown.append(example)
             else:
                 grown[place] = example
-        for problem in new.problems:
+        for problem in (*new.problems, *remarks.on_texts(self.student.loaded, self.student.reader, new.examples)):
             warnings.warn(str(problem), QuickstudyWarning, stacklevel=2)
         self._adapt(merged, grown)
         self.classes, self.examples = merged, grown

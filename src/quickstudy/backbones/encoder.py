@@ -26,7 +26,8 @@ TOKENS_A_CHUNK = {"cpu": 4096, "cuda": 65536}
 class Encoder:
     """`body(tokens (B, S), role (B, S)) -> hidden (B, S, D)` read as units.
 
-    "auto" precision is bfloat16 where the processor multiplies it natively and no gradient is wanted.
+    "auto" precision is bfloat16 where the processor multiplies it natively and no gradient is wanted. The body may
+    be on a GPU: units come back to where the text lies, so that everything above (heads, losses) is on one device.
     """
 
     body: nn.Module
@@ -111,7 +112,7 @@ class Encoder:
         if not pieces:
             parts_wide = joined_width(self.width, text.spans.shape[2])
             return torch.empty(0, text.spans.shape[1], parts_wide, dtype=_float(self.body))
-        return _unsort(pieces)
+        return _unsort(pieces).to(text.tokens.device)
 
     def _run(self, body: nn.Module, weights: Params, tokens: Tensor, role: Tensor) -> Tensor:
         if not weights:

@@ -53,6 +53,7 @@ def evaluate(
 
       quickstudy evaluate --episodes-from tasks.jsonl --learners prototypes,maml
     """
+    from quickstudy import remarks
     from quickstudy.cli import unseen
     from quickstudy.cli.places import check_place, columns_of
     from quickstudy.core.types import QuickstudyError
@@ -77,6 +78,9 @@ def evaluate(
         )
     if export is not None:
         say(f"{count(write_episodes(draws, kind, export), 'episode')} -> {export}")
+    seen = dict.fromkeys(example for one in draws for example in (*one.support, *one.query))
+    for doubt in remarks.on_texts(student.loaded, student.reader, list(seen)):
+        say(f"warning: {doubt}")
     seeds = () if episodes_from or identity else tuple(range(seed, seed + episodes))
     report = _tested(student, draws, kind, _names(learners), seeds)
     paths = write_report(report, output)

@@ -70,6 +70,12 @@ def learn(
             autocompletion=lambda: list(LEARNERS),
         ),
     ] = None,
+    scope: Annotated[
+        str,
+        typer.Option(
+            help="Which weights of the model fine_tune, maml and reptile move: head (none), last(2), lora(8), all."
+        ),
+    ] = "head",
     device: Device = "auto",
     no_examples: Annotated[
         bool,
@@ -95,12 +101,12 @@ def learn(
 
     if examples is None and labels is None:
         raise QuickstudyError("there is nothing to learn from; give a file of examples, --labels, or both")
-    if learner and Path(model).is_file():
-        raise QuickstudyError(f"{model} brings its own learner; leave out --learner, or name a backbone")
+    if (learner or scope != "head") and Path(model).is_file():
+        raise QuickstudyError(f"{model} brings its own learner; leave out --learner and --scope, or name a backbone")
     check_place(output)
     named = columns_of(columns)
     classes = read_labels(labels) if labels else {}
-    student = load(model, learner=learner, device=device)
+    student = load(model, learner=learner, scope=scope, device=device)
     began = time.perf_counter()
     task = student.learn(examples or (), classes, kind, output.stem, named)
     seconds = time.perf_counter() - began
@@ -111,14 +117,15 @@ def learn(
 def finish(task: "Task", output: Path, seconds: float, check: bool | None, json: bool) -> None:
     """Reports on a task that has just been learned, in so many seconds, and saved."""
     found = checked(task) if task.examples and _worth_it(task, seconds, check) else None
-    cut = cut_texts(task)
     if json:
+        from quickstudy.remarks import cut
+
         emit(
             {
                 "file": str(output),
                 "classes": len(task.classes),
                 "examples": len(task.examples),
-                "cut": cut,
+                "cut": cut(task.student.reader, task.examples),
                 "seconds": round(seconds, 3),
                 "check": None if found is None else check_record(found),
             }
@@ -126,9 +133,6 @@ def finish(task: "Task", output: Path, seconds: float, check: bool | None, json:
         return
     learned = f"{count(len(task.classes), 'class', 'classes')} from {count(len(task.examples), 'example')}"
     say(f"learned {learned} in {seconds:.2f} s -> {output} ({output.stat().st_size / 1024:.0f} KiB)")
-    if cut:
-        say(f"{count(cut, 'example is', 'examples are')} longer than {task.student.loaded.name} reads "
-            f"({task.student.loaded.limit} tokens); the rest of them was not seen")  # fmt: skip
     if found is not None:
         report(found)
     say(f"next: quickstudy predict {output} < lines.txt")
@@ -150,14 +154,6 @@ def _worth_it(task: "Task", seconds: float, check: bool | None) -> bool:
         say(f"the check on its own examples was left out: it may take {expected / 60:.0f} minutes; --check runs it")
         return False
     return True
-
-
-def cut_texts(task: "Task") -> int:
-    """How many examples are longer than the backbone reads."""
-    if not task.examples:
-        return 0
-    read = task.student.reader.read([task.kind.texts(example) for example in task.examples])
-    return int((read.cut > 0).sum())
 
 
 def report(found: "Check") -> None:

@@ -78,11 +78,15 @@ def predict(
 
 def _run(task: "Task", rows: Iterable["Row"], to: "Writer", at_once: int, tell) -> tuple[int, int, int]:  # type: ignore[no-untyped-def]
     """Judges and writes everything; how many rows there were, without words, and longer than can be read."""
+    from quickstudy.backbones.languages import warn_about
     from quickstudy.core.types import QuickstudyError
 
     total = blank = cut = 0
     for group in _groups(rows, at_once):
-        answers = iter(task.predict([row.text for row in group if row.text is not None]))
+        texts = [row.text for row in group if row.text is not None]
+        if not total and (doubt := warn_about([str(text) for text in texts], task.student.loaded.languages)):
+            say(f"warning: {doubt}")
+        answers = iter(task.predict(texts))
         for row in group:
             answer = None if row.text is None else next(answers)
             blank += answer is None

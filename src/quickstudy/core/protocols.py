@@ -30,7 +30,8 @@ class Backbone(Protocol):
         """Hidden states that layer `depth` reads; the caller may keep them."""
 
     def units(self, params: Params, text: Text, lower: Lower | None = None) -> Tensor:
-        """(B, U, W): one vector a unit. W = D for one part, 3 D + 1 for two. Sorts, chunks and trims inside."""
+        """(B, U, W): one vector a unit. W = D for one part, 3 D + 1 for two; on the text's device. Sorts,
+        chunks and trims inside."""
 
 
 @runtime_checkable

@@ -18,7 +18,7 @@ from quickstudy.core.types import Params
 
 Objective = Callable[[Params], Tensor]
 
-TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-10}
+TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-10}
 """On the largest entry of the gradient, relative to 1 + its size at the start."""
 
 

@@ -1,0 +1,51 @@
+"""What a user should know before a task is believed: texts in another language, cut texts, names that say nothing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from quickstudy.backbones.languages import warn_about
+from quickstudy.backbones.loaded import Loaded
+from quickstudy.core.types import QuickstudyError
+from quickstudy.kinds import labelled
+from quickstudy.kinds.labelled import Labelled
+from quickstudy.text.names import named
+from quickstudy.text.reader import Reader
+
+
+def on_texts(
+    loaded: Loaded, reader: Reader, examples: Sequence[Labelled], names: Iterable[str] = ()
+) -> list[str]:
+    """Sentences on texts (without any: on `names`) that the backbone was not made for, and on those it reads in part."""
+    texts = [text for example in examples for text in labelled.texts(example)]
+    found = [warn_about(texts or list(names), loaded.languages)]
+    count = cut(reader, examples)
+    if count:
+        found.append(
+            f"{count} of {len(examples)} examples {'is' if count == 1 else 'are'} longer than {loaded.name} reads "
+            f"({loaded.limit} tokens); the rest of {'it' if count == 1 else 'them'} was not seen"
+        )
+    return [sentence for sentence in found if sentence]
+
+
+def on_classes(classes: Mapping[str, str], examples: Iterable[Labelled]) -> list[str]:
+    """A sentence on classes without an example whose names say nothing either. QuickstudyError where that is all."""
+    words = [named(name, said) for name, said in classes.items()]
+    used = 2 * sum(map(bool, words)) > len(words)  # as `labelled.encode_names` reads them
+    shown = {label for example in examples for label in example.labels}
+    unknown = [
+        name for name, word in zip(classes, words, strict=True) if name not in shown and not (used and word)
+    ]
+    listed = ", ".join(map(repr, unknown[:5])) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
+    if unknown and len(unknown) == len(words) and not shown:
+        raise QuickstudyError(f"no example, and names that say nothing ({listed}); give examples or descriptions")
+    return [f"there is no example of {listed}, and names like that say nothing; give examples"] if unknown else []
+
+
+def cut(reader: Reader, examples: Iterable[Labelled]) -> int:
+    """How many examples are longer than the backbone reads. Only those that may be are tokenised."""
+    room = reader.limit - 2 - len(reader.prompt)  # a token takes a byte at least, but for the two at the ends
+    long = [texts for texts in map(labelled.texts, examples) if any(_bytes(text) > room for text in texts)]
+    return int((reader.read(long).cut > 0).sum()) if long else 0
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
