@@ -66,7 +66,9 @@ def test_a_header_alone(tmp_path: Path, model: str) -> None:
 
 
 def test_one_class(tmp_path: Path, model: str) -> None:
-    assert "two classes" in refusal(tmp_path, model, b"text,label\na b,x\nc d,x\n")
+    said = refusal(tmp_path, model, b"text,label\na b,x\nc d,x\n")
+    assert "two classes" in said
+    assert "label=NAME" in said
 
 
 def test_missing_columns(tmp_path: Path, model: str) -> None:
@@ -89,7 +91,8 @@ def test_a_zip_under_another_name(tmp_path: Path, model: str) -> None:
 
 
 def test_no_file(tmp_path: Path, model: str) -> None:
-    assert "no file" in refused("learn", tmp_path / "none.csv", "-o", tmp_path / "o.qs", "--model", model)
+    for name in (tmp_path / "none.csv", "-"):
+        assert "no file" in refused("learn", name, "-o", tmp_path / "o.qs", "--model", model)
 
 
 def test_a_class_with_one_example_is_counted_and_said(learn: Any) -> None:

@@ -101,6 +101,13 @@ def test_rows_that_a_table_cannot_hold_are_refused(cards: Path, tmp_path: Path) 
     assert "line 3" in refused("predict", cards, tmp_path / "in.csv", "-o", tmp_path / "out.csv")
 
 
+def test_a_form_that_cannot_be_written_is_refused(cards: Path, tmp_path: Path) -> None:
+    table(tmp_path / "in.csv")
+    for name in ("out.xlsx", "out.parquet"):
+        assert ".jsonl or .txt" in refused("predict", cards, tmp_path / "in.csv", "-o", tmp_path / name)
+        assert not (tmp_path / name).exists()
+
+
 def test_columns_that_are_not_there(cards: Path, tmp_path: Path) -> None:
     table(tmp_path / "in.csv")
     assert "'body'" in refused("predict", cards, tmp_path / "in.csv", "--column", "body")

@@ -85,7 +85,7 @@ def test_several_labels(student: Student) -> None:
 
 def test_without_examples_there_is_nothing_to_check(student: Student, tmp_path: Path) -> None:
     with pytest.raises(QuickstudyError, match="class names alone"):
-        student.learn(labels=["a", "b"]).check()
+        student.learn(labels=["sports", "politics"]).check()
     from quickstudy.reopening import reopen
 
     student.learn(ROWS).save(tmp_path / "a.qs", examples=False)

@@ -115,3 +115,12 @@ def test_a_file(tmp_path: Path) -> None:
     with pytest.raises(QuickstudyError, match="two classes"):
         (tmp_path / "in.csv").write_text("text,label\na,x\nb,x\n")
         gathered(tmp_path / "in.csv")
+
+
+def test_a_column_of_labels_in_odd_spellings_is_found_beside_one_that_is_always_the_same(tmp_path: Path) -> None:
+    spelt = ["Delivery", "delivery", "Delivery ", "DELIVERY", "refund", "Refund", " refund", "REFUND"]
+    rows = "".join(f"{number};Müller;Nachricht Nummer {number};{label}\n" for number, label in enumerate(spelt))
+    (tmp_path / "mails.csv").write_text("Nr;Kunde;Nachricht;Kategorie\n" + rows, encoding="utf-8")
+    found = gathered(tmp_path / "mails.csv")
+    assert {name.lower() for name in found.classes} == {"delivery", "refund"}
+    assert found.examples[0].text == "Nachricht Nummer 0"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from few import SENTENCES
+from few import SENTENCES, reader
 
 import quickstudy as qs
 from quickstudy import recipe as recipes
@@ -13,7 +13,9 @@ from quickstudy.backbones.folder import save_small
 from quickstudy.backbones.small import Sizes, Small
 from quickstudy.core.params import same
 from quickstudy.core.types import QuickstudyError
-from quickstudy.meta import meta_train
+from quickstudy.episodes.sources import class_names
+from quickstudy.kinds.classification import Classification
+from quickstudy.meta import meta_train, sources
 from quickstudy.training.loop import TrainingInterruptedError
 
 WORDS = {
@@ -99,6 +101,38 @@ def test_rows_of_the_validation_tasks_are_dropped_and_counted(folder: Path) -> N
     told: list[dict] = []
     meta_train({**recipe(folder, "head"), "learner": {"name": "prior_head"}}, watch=told.append)
     assert told[0]["text"].startswith("1 of ")
+
+
+def test_rows_of_a_test_source_are_dropped_and_counted(folder: Path) -> None:
+    (folder / "later.csv").write_text("text,label\nbread soup 0,x\nGoal match 0!,y\nsomething else,x\n")
+    told: list[dict] = []
+    tables = {
+        **recipe(folder, "head"),
+        "learner": {"name": "prior_head"},
+        "test": [{"path": str(folder / "later.csv")}],
+    }
+    meta_train(tables, watch=told.append)
+    assert told[0]["text"].startswith("2 of ")
+
+
+def test_held_out_classes_are_two_at_least(folder: Path) -> None:
+    tables = recipe(folder, "head")
+    del tables["validation"]
+    read = recipes.read(tables)
+    kind = Classification(reader())
+    train, validation, _ = sources(read, kind)
+    assert [len(class_names(source, kind)) for source in (*train, *validation)] == [2, 2]
+    tables["train"] = [{"path": str(folder / "unseen.csv")}]
+    with pytest.raises(QuickstudyError, match=r"name a \[\[validation\]\] source"):
+        sources(recipes.read(tables), kind)
+
+
+def test_validation_tasks_that_say_nothing_are_refused(folder: Path) -> None:
+    (folder / "one.csv").write_text("text,label\na b,x\nc d,x\n")
+    with pytest.raises(QuickstudyError, match="one has 1 class"):
+        meta_train({**recipe(folder, "head"), "validation": [{"path": str(folder / "one.csv")}]})
+    with pytest.raises(QuickstudyError, match="lower `shots`"):
+        meta_train({**recipe(folder, "head"), "validating": {"shots": [1000]}})
 
 
 def test_without_validation_sources_classes_are_held_out(folder: Path) -> None:

@@ -35,7 +35,10 @@ KINDS: Mapping[str, type] = {"classification": Classification, "multilabel": Mul
 def build(catalogue: Mapping[str, type], table: Mapping[str, Any], where: str, given: Mapping[str, Any]) -> Any:
     """The object that `table` (its "name" and its fields) describes; `given` are the fields that no file holds."""
     name = table.get("name")
-    made = pick(catalogue, str(name).partition(".v")[0], where)
+    stem, _, version = str(name).partition(".v")
+    made = pick(catalogue, stem, where)
+    if version not in ("", "1"):
+        raise QuickstudyError(f"{where}: {name} is of a newer quickstudy; upgrade it")
     allowed = {field.name for field in dataclasses.fields(made)} - given.keys()
     hints = typing.get_type_hints(made)
     fields = {}

@@ -131,8 +131,12 @@ def _check_single(loaded: Loaded, classes: Mapping[str, str], title: str) -> Non
         raise QuickstudyError("there is nothing to learn from; give examples, class names, or both")
     if len(classes) == 1:
         name = next(iter(classes))
-        why = f"every row has the label {name!r}" if loaded.examples else f"there is only the class {name!r}"
-        raise QuickstudyError(f"{title}: {why}; a task needs two classes or more")
+        if not loaded.examples:
+            raise QuickstudyError(f"{title}: there is only the class {name!r}; a task needs two classes or more")
+        raise QuickstudyError(
+            f"{title}: every row has the label {name!r:.60}, and a task needs two classes or more; if that is not the "
+            "label, name its column, as in columns label=NAME"
+        )
 
 
 def _records(examples: Examples, problems: Problems) -> list[Record]:

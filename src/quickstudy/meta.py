@@ -13,15 +13,15 @@ import torch
 from quickstudy import config
 from quickstudy import recipe as recipes
 from quickstudy.core.protocols import Learner, TaskKind
-from quickstudy.core.types import Batch, Draw, Episode, Params
+from quickstudy.core.types import Batch, Draw, Episode, Params, QuickstudyError
 from quickstudy.episodes.leaks import without_leaks
 from quickstudy.episodes.loading import load
 from quickstudy.episodes.mixing import Mixture
 from quickstudy.episodes.packaged import packaged_source
 from quickstudy.episodes.sampling import Dice, draw
 from quickstudy.episodes.shapes import Shape, ends
-from quickstudy.episodes.sources import Source, index_of
-from quickstudy.episodes.splits import Fractions, by_class
+from quickstudy.episodes.sources import Source, class_names, index_of
+from quickstudy.episodes.splits import Fractions, Splits, by_class
 from quickstudy.recipe import Recipe, SourceTable, ValidatingTable
 from quickstudy.student import Student, backbone, fresh
 from quickstudy.training import loop
@@ -73,14 +73,26 @@ def sources(recipe: Recipe, kind: TaskKind) -> tuple[tuple[Source, ...], tuple[S
     """Training and validation sources that share no row, and a sentence on what was dropped to make it so."""
     train = tuple(_source(table, recipe, kind) for table in recipe.train)
     validation = tuple(_source(table, recipe, kind) for table in recipe.validation)
+    test = tuple(_source(table, recipe, kind) for table in recipe.test)
     if not validation:
-        fraction = recipe.validating.fraction
-        cut = [by_class(source, kind, Fractions(1 - fraction, fraction, 0.0), recipe.training.seed) for source in train]
+        cut = [_held_out(source, recipe, kind) for source in train]
         train = tuple(source for parts in cut for source in parts.train)
         validation = tuple(source for parts in cut for source in parts.validation)
-    judged = [kind.texts(example) for source in validation for example in source.examples]
+        if not validation:
+            raise QuickstudyError(
+                f"{recipe.title}: no source has the four classes or more of which two can be held out; "
+                "name a [[validation]] source"
+            )
+    judged = [kind.texts(example) for source in (*validation, *test) for example in source.examples]
     train, report = without_leaks(train, judged, kind)
     return train, validation, str(report)
+
+
+def _held_out(source: Source, recipe: Recipe, kind: TaskKind) -> Splits:
+    """Two classes at least for validation, since a task of one class says nothing; none where too few would be left."""
+    classes = len(class_names(source, kind))
+    share = max(recipe.validating.fraction, 2 / classes) if classes >= 4 else 0.0
+    return by_class(source, kind, Fractions(1 - share, share, 0.0), recipe.training.seed)
 
 
 def stream(train: Sequence[Source], kind: TaskKind, recipe: Recipe) -> Callable[[int], list[Episode]]:
@@ -119,11 +131,19 @@ def validation_draws(validation: Sequence[Source], kind: TaskKind, table: Valida
     """The same tasks every time: of every source, at every number of shots that it has the examples for."""
     found = []
     for source in validation:
+        classes = len(index_of(source, kind).classes)
+        if classes < 2:
+            raise QuickstudyError(f"validation: {source.name} has {classes} class, and a task needs two; name another")
         smallest = min(len(members) for members in index_of(source, kind).members.values())
         for shots in table.shots:
             if shots < smallest:
                 shape = Shape(table.ways or None, shots, table.queries)
                 found += [draw(source, kind, shape, seed) for seed in range(table.episodes)]
+    if not found:
+        raise QuickstudyError(
+            f"validation: every source has a class with no more than {min(table.shots, default=0)} texts; lower "
+            "`shots` in [validating], or name larger sources"
+        )
     return found
 
 

@@ -73,6 +73,8 @@ class Recipe:
     alpha: float
     train: tuple[SourceTable, ...]
     validation: tuple[SourceTable, ...]
+    test: tuple[SourceTable, ...]
+    """never trained on and never judged here: only the leak check reads them"""
     validating: ValidatingTable
     training: Plan
     written: dict[str, Any]
@@ -81,7 +83,7 @@ class Recipe:
 def read(given: str | Path | Mapping[str, Any]) -> Recipe:
     """A recipe from its file or from the same tables in Python. Unknown keys fail and name the near miss."""
     title, folder, tables = _tables(given)
-    known = {"student", "learner", "kind", "episodes", "train", "validation", "validating", "training"}
+    known = {"student", "learner", "kind", "episodes", "train", "validation", "test", "validating", "training"}
     for key in tables:
         if key not in known:
             raise QuickstudyError(f"{title}: there is no table {config.near(key, known)}")
@@ -100,6 +102,7 @@ def read(given: str | Path | Mapping[str, Any]) -> Recipe:
         alpha,
         train,
         _sources(tables.get("validation", []), f"{title}, [[validation]]"),
+        _sources(tables.get("test", []), f"{title}, [[test]]"),
         _made(ValidatingTable, tables.get("validating", {}), f"{title}, [validating]"),
         _made(Plan, tables.get("training", {}), f"{title}, [training]"),
         dict(tables),

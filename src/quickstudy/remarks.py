@@ -11,10 +11,8 @@ from quickstudy.text.names import named
 from quickstudy.text.reader import Reader
 
 
-def on_texts(
-    loaded: Loaded, reader: Reader, examples: Sequence[Labelled], names: Iterable[str] = ()
-) -> list[str]:
-    """Sentences on texts (without any: on `names`) that the backbone was not made for, and on those it reads in part."""
+def on_texts(loaded: Loaded, reader: Reader, examples: Sequence[Labelled], names: Iterable[str] = ()) -> list[str]:
+    """Sentences on texts (where there are none, `names`) of another language, and on texts that are read in part."""
     texts = [text for example in examples for text in labelled.texts(example)]
     found = [warn_about(texts or list(names), loaded.languages)]
     count = cut(reader, examples)
@@ -31,9 +29,7 @@ def on_classes(classes: Mapping[str, str], examples: Iterable[Labelled]) -> list
     words = [named(name, said) for name, said in classes.items()]
     used = 2 * sum(map(bool, words)) > len(words)  # as `labelled.encode_names` reads them
     shown = {label for example in examples for label in example.labels}
-    unknown = [
-        name for name, word in zip(classes, words, strict=True) if name not in shown and not (used and word)
-    ]
+    unknown = [name for name, word in zip(classes, words, strict=True) if name not in shown and not (used and word)]
     listed = ", ".join(map(repr, unknown[:5])) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
     if unknown and len(unknown) == len(words) and not shown:
         raise QuickstudyError(f"no example, and names that say nothing ({listed}); give examples or descriptions")

@@ -4,24 +4,31 @@ from pathlib import Path
 from typing import Any
 
 from quickstudy import config
+from quickstudy.backbones.catalogue import PACKAGED
+from quickstudy.backbones.download import is_here
 from quickstudy.backbones.encoder import Precision
+from quickstudy.backbones.loaded import Loaded
 from quickstudy.core.tensors import digest
 from quickstudy.core.types import Params, QuickstudyError
+from quickstudy.kinds.labelled import Labelled
 from quickstudy.store.artifact import open_artifact
 from quickstudy.student import Student, backbone, check_weights, fresh, load
 from quickstudy.task import TASK, Task
 
 
-def reopen(path: str | Path, *, precision: Precision = "auto", device: str = "auto") -> Task:
-    """The task that `Task.save` wrote. Its backbone is loaded by name, once for all tasks that share it.
+def reopen(path: str | Path, *, precision: Precision | None = None, device: str = "auto") -> Task:
+    """The task that `Task.save` wrote. Its backbone is loaded by name, once for all tasks that share it, and never
+    downloaded: a file may come from a stranger. `precision` None: that in which it was learned.
 
     Errors: QuickstudyError for a file that is missing, damaged or no task; for a backbone that is missing or has
     other weights; for a student file that is gone or has changed.
     """
     tensors, document = open_artifact(path, TASK)
     try:
-        return _task(path, tensors, document, precision, device)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        task = _task(path, tensors, document, precision or document["precision"], device)
+        task.predict(["a" if document["kind"]["parts"] == 1 else ("a", "b")])  # what fits together can judge a text
+        return task
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError, RuntimeError) as error:
         raise QuickstudyError(f"{path} does not describe a task ({type(error).__name__}: {error})") from None
 
 
@@ -33,7 +40,7 @@ def _task(path: str | Path, tensors: Params, document: dict[str, Any], precision
         student,
         kind,
         classes,
-        [kind.read(record) for record in document["examples"]],
+        [_example(record) for record in document["examples"]],
         _part(tensors, "adapted."),
         _part(tensors, "fitted."),
         str(document["name"]),
@@ -43,26 +50,46 @@ def _task(path: str | Path, tensors: Params, document: dict[str, Any], precision
 
 def _student(path: str | Path, tensors: Params, document: dict[str, Any], precision: Precision, device: str) -> Student:
     if document["student"] is not None:  # its theta holds weights of the backbone: it lies in a file of its own
-        student = _heavy(document, precision, device)
+        student = _heavy(path, document, precision, device)
         if digest(student.theta) != document["theta"]:
             raise QuickstudyError(
                 f"{path} was learned by another state of {document['student']}; get that one, or learn it again"
             )
         return student
     wanted = document["backbone"]
-    loaded = backbone(wanted["name"], document["scope"], precision, device)
-    check_weights(loaded, wanted["fingerprint"], path)
+    loaded = _backbone(path, document, precision, device)
     bare = fresh(loaded, document["learner"], wanted["name"])
     return Student(loaded, bare.reader, bare.learner, _part(tensors, "theta."), wanted["name"])
 
 
-def _heavy(document: dict[str, Any], precision: Precision, device: str) -> Student:
-    """From its file, or, where it was never meta-trained, from the backbone's own weights."""
-    origin = document["student"]
-    if Path(origin).is_file():
-        return load(origin, precision=precision, device=device)
-    loaded = backbone(document["backbone"]["name"], document["scope"], precision, device)
-    return fresh(loaded, document["learner"], origin)
+def _heavy(path: str | Path, document: dict[str, Any], precision: Precision, device: str) -> Student:
+    """From its file, also where that lies beside the task now; if it never had one, from the backbone's weights."""
+    origin = Path(document["student"])
+    loaded = _backbone(path, document, precision, device)
+    for place in (origin, Path(path).parent / origin.name):
+        if place.is_file():
+            return load(place, precision=precision, device=device)
+    if origin.suffix:
+        raise QuickstudyError(f"{path} was learned by the student {origin}, which is not there; put it back")
+    return fresh(loaded, document["learner"], str(origin))
+
+
+def _backbone(path: str | Path, document: dict[str, Any], precision: Precision, device: str) -> Loaded:
+    """The very weights it was learned with, from this machine."""
+    name = document["backbone"]["name"]
+    if not (name in PACKAGED or Path(name).is_dir() or is_here(name)):
+        raise QuickstudyError(
+            f"{path} was learned with the model {name}, which is not on this machine; if you trust the file, "
+            f"fetch the model first: quickstudy.load({name!r})"
+        )
+    loaded = backbone(name, document["scope"], precision, device)
+    check_weights(loaded, document["backbone"]["fingerprint"], path)
+    return loaded
+
+
+def _example(record: dict[str, Any]) -> Labelled:
+    """As it was stored: what once was learned from is not cleaned anew."""
+    return Labelled(str(record["text"]), tuple(map(str, record["labels"])), record.get("pair"))
 
 
 def _part(tensors: Params, prefix: str) -> Params:

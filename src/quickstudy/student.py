@@ -18,11 +18,13 @@ from quickstudy.backbones.passages import Passages
 from quickstudy.core.protocols import Backbone, Learner
 from quickstudy.core.types import Params, QuickstudyError, QuickstudyWarning
 from quickstudy.store.artifact import open_artifact, save_artifact
-from quickstudy.task import HEAVY, Task
+from quickstudy.task import HEAVY, Task, settled
 from quickstudy.text.reader import Reader
 
 SHIPPED = Path(__file__).parent / "models"
 STUDENT = "student"
+TASK_BUDGET = 64 * 2**20
+"""bytes of features that one task keeps"""
 DEFAULT_LEARNER = {"name": "prior_head"}
 
 
@@ -66,7 +68,7 @@ class Student:
     def save(self, path: str | Path) -> None:
         """Writes theta and the names of everything else: a few kilobytes, or what its scope weighs."""
         document = {
-            "backbone": {"name": self.loaded.name, "fingerprint": self.loaded.fingerprint},
+            "backbone": {"name": settled(self.loaded.name), "fingerprint": self.loaded.fingerprint},
             "scope": str(self.loaded.backbone.scope),
             "learner": config.table(config.LEARNERS, self.learner, "backbone"),
             "about": dict(self.about),
@@ -83,7 +85,7 @@ class Student:
         """The same learner with a memory of its own for the texts it reads: for a task that will grow, which reads
         each of its texts once."""
         learned = tuple(name for name in self.theta if name.startswith(HEAVY))
-        return _reading(self.learner, KeptFeatures(self.loaded.backbone, learned, together))
+        return _reading(self.learner, KeptFeatures(self.loaded.backbone, learned, together, TASK_BUDGET))
 
 
 def load(
@@ -103,6 +105,8 @@ def load(
     if learner is None and scope == "head" and (SHIPPED / f"{model}.student").is_file():
         return _opened(SHIPPED / f"{model}.student", str(model), precision, device)
     if Path(model).is_file():
+        if learner is not None or scope != "head":
+            raise QuickstudyError(f"{model} is a student and says its own learner and scope; leave both out")
         return _opened(Path(model), str(model), precision, device)
     table = {"name": learner} if isinstance(learner, str) else dict(learner or DEFAULT_LEARNER)
     loaded = backbone(str(model), scope, precision, device)
@@ -132,7 +136,7 @@ def backbone(name: str, scope: str, precision: Precision, device: str) -> Loaded
     return loading.load(name, scope=scope, precision=precision, device=device)
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=2)
 def _steady(encoder: Encoder, learned: tuple[str, ...]) -> KeptFeatures:
     """Shared by all students that move the same weights of the same backbone: what is kept lies below those."""
     return KeptFeatures(encoder, learned)

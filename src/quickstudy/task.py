@@ -67,7 +67,7 @@ class Task:
     ) -> "Task":
         """Adapts the student to the examples and class names."""
         task = cls(student, kind, classes, examples, {}, {}, name)
-        task._adapt(task.classes, task.examples)
+        task.adapted, task.fitted = task._adapt(task.classes, task.examples)
         return task
 
     def predict(self, texts: Iterable[Any]) -> list[Prediction]:
@@ -114,11 +114,11 @@ class Task:
                 grown[place] = example
         for problem in (*new.problems, *remarks.on_texts(self.student.loaded, self.student.reader, new.examples)):
             warnings.warn(str(problem), QuickstudyWarning, stacklevel=2)
-        self._adapt(merged, grown)
-        self.classes, self.examples = merged, grown
+        adapted, fitted = self._adapt(merged, grown)
+        self.classes, self.examples, self.adapted, self.fitted = merged, grown, adapted, fitted
 
-    def _adapt(self, classes: Mapping[str, str], examples: Sequence[Labelled]) -> None:
-        """Makes anew what the learner makes of the examples, and what the kind fits on its scores."""
+    def _adapt(self, classes: Mapping[str, str], examples: Sequence[Labelled]) -> tuple[Adapted, Params]:
+        """What the learner makes of the examples, and what the kind fits on its scores."""
         theta = self.student.theta
         support = self.kind.encode(examples, classes)
         adapted = self.learner.adapt(theta, support, self.kind.loss)
@@ -127,8 +127,7 @@ class Task:
             with torch.no_grad():
                 return self.learner.predict(theta, adapted, batch)
 
-        fitted = self.kind.fit(score, examples, classes)
-        self.adapted, self.fitted = adapted, fitted
+        return adapted, self.kind.fit(score, examples, classes)
 
     def check(self, watch: doubts.Watch | None = None) -> doubts.Check:
         """Accuracy on examples that are left out of learning in turn, and those whose label looks doubtful."""
@@ -139,6 +138,11 @@ class Task:
         predicts but does not grow."""
         student = self.student
         light = {name: value for name, value in student.theta.items() if not name.startswith(HEAVY)}
+        if len(light) < len(student.theta) and student.about and not Path(student.origin).is_file():
+            raise QuickstudyError(
+                "this student's own weights are in no file, so its tasks could not be opened again; save the student "
+                "and load it from its file first"
+            )
         tensors = {
             **{f"theta.{name}": value for name, value in light.items()},
             **{f"adapted.{name}": value for name, value in self.adapted.items()},
@@ -146,10 +150,11 @@ class Task:
         }
         document = {
             "name": self.name or Path(path).stem,
-            "backbone": {"name": student.loaded.name, "fingerprint": student.loaded.fingerprint},
+            "backbone": {"name": settled(student.loaded.name), "fingerprint": student.loaded.fingerprint},
             "scope": str(student.loaded.backbone.scope),
+            "precision": student.loaded.backbone.precision,
             "learner": config.table(config.LEARNERS, student.learner, "backbone"),
-            "student": student.origin if len(light) < len(student.theta) else None,
+            "student": settled(student.origin) if len(light) < len(student.theta) else None,
             "theta": digest(student.theta),
             "kind": config.table(config.KINDS, self.kind, "reader"),
             "classes": self.classes,
@@ -160,3 +165,10 @@ class Task:
 
 
 HEAVY = ("backbone.", "lora.")
+"""how weights of the backbone are named: they lie in a student's own file, not in its tasks'"""
+
+
+def settled(name: str) -> str:
+    """A name that means the same from any folder: a file or folder that is here gets its whole path."""
+    there = Path(name).expanduser()
+    return str(there.resolve()) if there.exists() else name

@@ -41,6 +41,16 @@ def fetched(name: str) -> Path:
         ) from error
 
 
+def is_here(name: str) -> bool:
+    """Whether a hub id is whole in the local cache, so that reading it asks nobody."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return _whole(Path(snapshot_download(name, allow_patterns=FILES, local_files_only=True)))
+    except (OSError, ValueError):  # the hub's own errors are of these kinds
+        return False
+
+
 def _whole(folder: Path) -> bool:
     """Whether a snapshot holds all that loading needs; an earlier download may have been stopped."""
     inside = folder / manner(folder).inside

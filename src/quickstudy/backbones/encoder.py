@@ -1,7 +1,9 @@
 """Any stack of Transformer layers as a Backbone: pure functions of weights that arrive as an argument."""
 
 import copy
+import threading
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -19,6 +21,8 @@ from quickstudy.backbones.survey import Survey, probe, survey
 from quickstudy.core.types import PADDING, Lower, Params, QuickstudyError, Text
 
 Precision = Literal["auto", "float32", "bfloat16"]
+_SWAPPING = threading.RLock()
+"""Held while moved weights stand in for a body's own: functional_call swaps them in place."""
 TOKENS_A_CHUNK = {"cpu": 4096, "cuda": 65536}
 
 
@@ -78,6 +82,10 @@ class Encoder:
     def lower(self, params: Params, text: Text, depth: int) -> Lower:
         if depth == 0:
             return Lower(0, torch.empty(len(text.tokens), 0))
+        with _SWAPPING:  # the hook below would hear of other threads' layers, too
+            return Lower(depth, self._hidden(params, text, depth))
+
+    def _hidden(self, params: Params, text: Text, depth: int) -> Tensor:
         longest = text.tokens.shape[1]
         merged = lora.merge(params, self.body)
         weights = {name: weight for name, weight in merged.items() if self._level(name) < depth}
@@ -92,7 +100,7 @@ class Encoder:
                 got.clear()  # a layer that is shared ran several times
         finally:
             hook.remove()
-        return Lower(depth, _unsort(pieces) if pieces else torch.empty(0, longest, self.width))
+        return _unsort(pieces) if pieces else torch.empty(0, longest, self.width)
 
     def units(self, params: Params, text: Text, lower: Lower | None = None) -> Tensor:
         depth = lower.depth if lower else 0
@@ -115,12 +123,13 @@ class Encoder:
         return _unsort(pieces).to(text.tokens.device)
 
     def _run(self, body: nn.Module, weights: Params, tokens: Tensor, role: Tensor) -> Tensor:
-        if not weights:
-            with torch.no_grad():
-                return body(tokens, role)
-        dtype = _float(body)
-        moved = {name: weight.to(tokens.device, dtype) for name, weight in weights.items()}
-        return functional_call(body, moved, (tokens, role), strict=False)
+        with _SWAPPING if self.scope != HEAD else nullcontext():  # a body that never moves is never swapped
+            if not weights:
+                with torch.no_grad():
+                    return body(tokens, role)
+            dtype = _float(body)
+            moved = {name: weight.to(tokens.device, dtype) for name, weight in weights.items()}
+            return functional_call(body, moved, (tokens, role), strict=False)
 
     def _chunks(self, text: Text) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Rows of like length together, trimmed to the longest of them."""
@@ -196,7 +205,7 @@ class Encoder:
 def has_bfloat16(device: torch.device) -> bool:
     """Whether this device multiplies bfloat16 natively."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 

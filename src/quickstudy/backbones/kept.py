@@ -17,6 +17,8 @@ from quickstudy.core.types import GIVEN, PADDING, Lower, Params, Text, rows
 Groups = Callable[[Text, list[int], list[int]], Iterator[tuple[list[int], Text]]]
 """(text, the rows to be read, every row's length) -> the rows of each group, and what the backbone reads for it"""
 BUDGET = 2 * 1024**3
+WHOLE = 0
+"""stands for the depth where whole units are kept, not hidden states"""
 ROWS, STEP, TOKENS = 16, 8, 4096
 """Rows a group, the multiple that lengths are padded to, and tokens a group at most (no more than an Encoder's
 chunk, so that it is not split)."""
@@ -50,7 +52,7 @@ class KeptFeatures:
     def lower(self, params: Params, text: Text, depth: int) -> Lower:
         if depth == 0 or depth != self.depth(self.learned):
             return self.backbone.lower(params, text, depth)
-        found = self._looked_up(text, lambda group: self.backbone.lower({}, group, depth).hidden)
+        found = self._looked_up(text, depth, lambda group: self.backbone.lower({}, group, depth).hidden)
         longest = text.tokens.shape[1]
         return Lower(depth, torch.stack([F.pad(row, (0, 0, 0, longest - len(row))) for row in found]))
 
@@ -61,12 +63,12 @@ class KeptFeatures:
         if moving:
             depth = self.depth(self.learned)
             return self.backbone.units(params, text, self.lower(params, text, depth) if depth else None)
-        return torch.stack(self._looked_up(text, lambda group: self.backbone.units({}, group)))
+        return torch.stack(self._looked_up(text, WHOLE, lambda group: self.backbone.units({}, group)))
 
-    def _looked_up(self, text: Text, read: Callable[[Text], Tensor]) -> list[Tensor]:
+    def _looked_up(self, text: Text, depth: int, read: Callable[[Text], Tensor]) -> list[Tensor]:
         """One tensor a row; each text not kept is read once, however often it stands in `text`."""
         lengths = (text.role != PADDING).sum(1).tolist()
-        keys = [_key(text, row, length) for row, length in enumerate(lengths)]
+        keys = [depth.to_bytes(2, "big") + _key(text, row, length) for row, length in enumerate(lengths)]
         missing = {key: row for row, key in enumerate(keys) if key not in self._kept}
         fresh: dict[bytes, Tensor] = {}
         names = {row: key for key, row in missing.items()}

@@ -14,6 +14,9 @@ from quickstudy.backbones.pooling import join
 from quickstudy.core.protocols import Backbone
 from quickstudy.core.types import APART, GIVEN, PADDING, Lower, Params, Text
 
+WIDTH_STEP = 8
+"""Rows are as wide as a multiple of this, so that like texts meet like shapes wherever they are read."""
+
 
 @dataclass(frozen=True, eq=False)
 class Passages:
@@ -54,5 +57,5 @@ def _apart(text: Text) -> Text:
     length = torch.cat([first, second])
     role = torch.where(place < length.clamp(min=1)[:, None], GIVEN, PADDING).to(text.role.dtype)
     spans = torch.stack([torch.zeros_like(length), length], dim=-1)[:, None, None]
-    longest = max(1, int(length.max()))
+    longest = min(len(place), -(-max(1, int(length.max())) // WIDTH_STEP) * WIDTH_STEP)
     return Text(tokens[:, :longest] * (role[:, :longest] != PADDING), role[:, :longest], spans)

@@ -38,7 +38,8 @@ def join(parts: Tensor) -> Tensor:
     if parts.shape[2] != 2:
         raise ValueError(f"a unit joins one part or two, not {parts.shape[2]}")
     first, second = parts.unbind(2)
-    likeness = LIKENESS * (F.cosine_similarity(first, second, dim=-1)[..., None] - 0.5)
+    said = (parts.detach() != 0).any(-1).any(-1, keepdim=True)  # nothing there stays nothing
+    likeness = LIKENESS * (F.cosine_similarity(first, second, dim=-1)[..., None] - 0.5) * said
     return torch.cat([(first + second) / 2, first - second, (first - second).abs(), likeness], dim=-1)
 
 

@@ -24,6 +24,9 @@ class Scope:
 
 HEAD = Scope()
 
+MOST = 1024
+"""layers or ranks that a scope may name"""
+
 
 def scope(written: str | Scope) -> Scope:
     """A scope from how it is written in a recipe, such as "last(2)"."""
@@ -35,6 +38,9 @@ def scope(written: str | Scope) -> Scope:
             f"no scope {written!r}; write head, last(2), lora(8), lora(8, 2) (in the top 2 layers) or all"
         )
     plain, last, layers, lora, rank, top = found.groups()
+    for number, least in ((layers, 0), (rank, 1), (top, 0)):
+        if number is not None and not least <= int(number[:9]) <= MOST:
+            raise QuickstudyError(f"scope {written!r}: {number} is not from {least} to {MOST}")
     if lora:
         return Scope("lora", int(rank), int(top) if top else None)
     return Scope("last", last=int(layers)) if last else Scope("all" if plain == "all" else "head")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from quickstudy.cli.rows import JSONS, TABLES, Input, Row
+from quickstudy.cli.rows import TABLES, Input, Row
 from quickstudy.core.types import Prediction, QuickstudyError
 
 FORMS = {
@@ -30,7 +30,7 @@ def writer(found: Input, file: TextIO, output: Path | None, as_json: bool, sever
         suffix = output.suffix.lower()
         if suffix in FORMS:
             form = FORMS[suffix]
-        elif suffix in JSONS:
+        elif suffix:
             raise QuickstudyError(f"cannot write {output}: predictions are written as .csv, .tsv, .jsonl or .txt")
         if form == "table" and found.form != "table":
             found = found._replace(delimiter="," if suffix == ".csv" else "\t", quoting=csv.QUOTE_MINIMAL, header=True)

@@ -1,7 +1,6 @@
 """Arithmetic on Params: dicts of tensors treated as one vector."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -30,19 +29,15 @@ def views(params: Params) -> Params:
     return {name: value.view_as(value) for name, value in params.items()}
 
 
-def select(params: Params, names: Iterable[str]) -> Params:
-    """The entries named, in the order of `params`."""
-    wanted = set(names)
-    return {name: value for name, value in params.items() if name in wanted}
-
-
-def slopes_of(value: Tensor, params: Params, **options: Any) -> Params:
+def slopes_of(value: Tensor, params: Params, create_graph: bool = False, retain_graph: bool | None = None) -> Params:
     """d value / d params with exactly the keys of `params`; zeros where value does not depend on one."""
     if not params:
         return {}
     if not value.requires_grad:
         return {name: torch.zeros_like(part) for name, part in params.items()}
-    found = torch.autograd.grad(value, list(params.values()), allow_unused=True, **options)
+    found = torch.autograd.grad(
+        value, list(params.values()), retain_graph=retain_graph, create_graph=create_graph, allow_unused=True
+    )
     return {
         name: torch.zeros_like(part) if slope is None else slope
         for (name, part), slope in zip(params.items(), found, strict=True)

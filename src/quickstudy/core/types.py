@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 Params = dict[str, Tensor]
@@ -120,14 +119,3 @@ def batch_rows(batch: Batch, index: Tensor) -> Batch:
         open=None if batch.open is None else batch.open[index],
         task=None if batch.task is None else batch.task[index],
     )
-
-
-def to_device(value: Any, device: torch.device | str) -> Any:
-    """A Text, Batch, Episode or Params with every tensor on `device`."""
-    if isinstance(value, Tensor):
-        return value.to(device)
-    if isinstance(value, dict):
-        return {name: to_device(part, device) for name, part in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(to_device(part, device) for part in value))
-    return value

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quickstudy.core.types import QuickstudyError
+from quickstudy.episodes.cleaning import spelling_key
 
 CANONICAL = ("text", "pair", "label", "labels", "description", "domain")
 OTHER_FIELDS = (
@@ -157,8 +158,9 @@ def _label_by_content(
             continue
         if max(map(len, values)) > 100 or any(isinstance(row.get(name), list | dict) for row in rows):
             continue
-        if len(set(values)) <= 0.5 * len(values) or (len(present) == 2 and name.startswith("column ")):
-            distinct[name] = len(set(values))
+        spellings = len({spelling_key(value) for value in values})
+        if spellings <= 0.5 * len(values) or (len(present) == 2 and name.startswith("column ")):
+            distinct[name] = spellings
     several = {name: count for name, count in distinct.items() if count > 1} or distinct
     return {min(several, key=lambda name: several[name]): "label"} if several else {}
 

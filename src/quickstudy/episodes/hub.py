@@ -21,7 +21,7 @@ class HubName(NamedTuple):
 def hub_name(source: str) -> HubName | None:
     """None for what cannot be the name of a hub data set."""
     bare = source.removeprefix("hf:")
-    match = re.fullmatch(r"([\w\-][\w.\-]*(?:/[\w.\-]+)?)(?::([\w.\-+]+))?(?::([\w.\-+]+))?", bare)
+    match = re.fullmatch(r"(\w[\w.\-]*(?:/[\w.\-]+)?)(?::([\w.\-+]+))?(?::([\w.\-+]+))?", bare)
     if match is None:
         return None
     repository, first, second = match.groups()

@@ -64,7 +64,9 @@ class MultiLabel:
         steps = torch.linspace(0.2, 0.6, 9)
         gold = batch.gold.bool()
         hits = [((found > step) & gold).sum() / ((found > step).sum() + gold.sum()).clamp(min=1) for step in steps]
-        return {"kind.threshold": steps[int(torch.stack(hits).argmax())]}
+        best = torch.stack(hits)
+        tied = steps[best == best.max()]  # of those that do as well, the one nearest to one half
+        return {"kind.threshold": tied[(tied - 0.5).abs().argmin()]}
 
     def answer(self, score: Score, fitted: Params, examples: Sequence[Labelled], classes: Classes) -> list[Prediction]:
         text, cut = labelled.encode_texts(self.reader, self.parts, examples)
@@ -81,6 +83,8 @@ class MultiLabel:
         binary = MultiLabelBinarizer()
         said_and_gold = [answer.labels for answer in answers] + [example.labels for example in examples]
         table = binary.fit_transform(said_and_gold)
+        if not table.shape[1]:  # no label anywhere, and so no fault
+            return {"accuracy": 1.0, "macro_f1": 1.0, "micro_f1": 1.0}
         said, gold = table[: len(answers)], table[len(answers) :]
         return {
             "accuracy": float(accuracy_score(gold, said)),

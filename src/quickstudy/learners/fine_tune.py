@@ -36,7 +36,7 @@ class FineTune:
             names = heads.class_names(self.backbone, theta, support)
         head = {"head.weight": torch.zeros_like(names), "head.bias": torch.zeros_like(names[:, 0])}
         if not heads.judged(support.gold):
-            return {**own, **head}
+            return adapted_from({**own, **head})
         at = leaves({name: value.clone() for name, value in {**own, **head}.items()})
         groups = [
             {"params": [at[name] for name in own], "lr": self.rate},

@@ -1,13 +1,13 @@
 """Logistic regression pulled towards a prior made of class names and class means: the default learner.
 
-With support units u (n, W) centred on their mean m, class means c_k of n_k examples and centred class names v_k,
+With support units u (n, W) of mean m, class means c_k less m of n_k examples, and class names v_k less their mean,
 
     prior_k = scale (name_weight v_k + n_k c_k) / (name_weight + n_k)
     head    = argmin  n loss(u W' + b) + strength / 2 (|W - prior|^2 + |b + prior m|^2)
 
-so that a name counts as `name_weight` examples and, with no example, the head *is* the prior. (The prior is that of
-Chelba & Acero 2004 for adaptation of maximum-entropy models; names as examples, of label embedding.) The four
-scalars live in theta as logarithms and are meta-learned through the minimum (`convex.slopes_through`).
+so that a name counts as `name_weight` examples and, with no example, the head *is* the prior. The prior's bias
+stands for centring u, which is not done. (A prior for a maximum-entropy model: Chelba & Acero 2004.) The scalars live
+in theta as logarithms and are meta-learned through the minimum (`convex.slopes_through`).
 """
 
 from dataclasses import dataclass

@@ -73,7 +73,8 @@ class Reader:
                 tokens[number, start:end] = ids
                 role[number, start:end] = (GIVEN, APART)[part]
                 spans[number, 0, part] = start, end
-            role[number, 0] = GIVEN  # an empty row still needs something to attend to
+            if end == 0:
+                role[number, 0] = GIVEN  # an empty row still needs something to attend to
         return tokens, role, spans
 
 
