@@ -1,5 +1,7 @@
 """Kept features: the same numbers, never computed twice, and independent of the company they were read in."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 from few import encoder, reader, start
 
@@ -83,3 +85,16 @@ def test_beyond_its_budget_nothing_more_is_kept_and_nothing_changes() -> None:
 def test_no_rows_are_no_trouble() -> None:
     text, _ = READER.read(TEXTS[:1])
     assert KeptFeatures(encoder()).units({}, rows(text, torch.arange(0))).shape == (0, 1, 8)
+
+
+def test_threads_with_weights_of_their_own_do_not_meet() -> None:
+    """functional_call swaps weights in place: without a lock, others' answers, and in the end others' weights."""
+    made = encoder("last(1)")
+    text, _ = READER.read(TEXTS[:6])
+    thetas = [{name: value * (1 + 0.3 * k) for name, value in start(Prototypes(made)).items()} for k in range(4)]
+    alone = [made.units(theta, text) for theta in thetas]
+    before = [weight.clone() for weight in made.body.parameters()]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda k: (k, made.units(thetas[k], text)), [k % 4 for k in range(80)]))
+    assert all(torch.equal(units, alone[k]) for k, units in found)
+    assert all(map(torch.equal, made.body.parameters(), before))

@@ -3,9 +3,11 @@
 import torch
 from few import encoder, kinds, reader
 
+from quickstudy.backbones.encoder import Encoder
 from quickstudy.backbones.kept import KeptFeatures
 from quickstudy.backbones.passages import Passages
 from quickstudy.backbones.pooling import LIKENESS, join
+from quickstudy.backbones.small import Sizes, Small
 
 READER = reader()
 FIRST = ["where is my card", "pin", "I lost it somewhere in the town"]
@@ -54,3 +56,17 @@ def test_slopes_through_the_joint_are_right() -> None:
     parts = torch.randn(2, 1, 2, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
     assert torch.autograd.gradcheck(join, parts)
     assert torch.autograd.gradgradcheck(join, parts)
+
+
+def test_names_that_say_nothing_are_nothing() -> None:
+    silent = kinds()["pairs"].encode([], {"0": "", "1": ""}).names
+    assert Passages(encoder()).units({}, silent).abs().max() == 0
+
+
+def test_a_pair_does_not_depend_on_its_company() -> None:
+    small = Encoder(Small(Sizes(300, width=64, layers=2, heads=4, positions=32)), "layers", 64, precision="float32")
+    pairs = [(FIRST[0], SECOND[0]), *zip(FIRST[1:], SECOND[1:], strict=True), ("now " * 9, "and " * 12)]
+    whole = Passages(KeptFeatures(small)).units({}, READER.read(pairs).text)
+    for start in range(3):
+        some = Passages(KeptFeatures(small)).units({}, READER.read(pairs[start : start + 2]).text)
+        assert torch.equal(some, whole[start : start + 2])

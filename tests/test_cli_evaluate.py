@@ -1,11 +1,12 @@
 """`evaluate` and `meta-train` through the real command line, with a random backbone."""
 
 import json
-import signal
 from pathlib import Path
 
 import pytest
-from tiny import backbone, refused, run, table
+from tiny import backbone, interrupt_at, refused, run, table
+
+from quickstudy.learners.prior_head import PriorHead
 
 WORDS = {"pin": "my secret code", "arrival": "the new card comes", "loss": "somebody stole it", "fee": "too expensive"}
 ROWS = [(f"{said} {number}", label) for number in range(8) for label, said in WORDS.items()]
@@ -124,19 +125,14 @@ def test_meta_training_by_a_recipe_makes_a_student(data: Path, model: str) -> No
     assert "its own learner" in said
 
 
-def test_ctrl_c_keeps_what_was_trained(data: Path, model: str) -> None:
+def test_ctrl_c_keeps_what_was_trained(data: Path, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = data.parent
     for name in ("train.csv", "validation.csv"):
         table(folder / name, [(f"{text} {name}", label) for text, label in ROWS])
-    long = RECIPE.format(model=model).replace("steps = 2", "steps = 100000\npatience = 100000")
+    long = RECIPE.format(model=model).replace("steps = 2", "steps = 100\npatience = 100")
     (folder / "long.toml").write_text(long)
-    before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
-    signal.setitimer(signal.ITIMER_REAL, 1.5)
-    try:
-        result = run("meta-train", folder / "long.toml", "--folder", folder / "run")
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    interrupt_at(monkeypatch, PriorHead, "meta_gradient", call=4)
+    result = run("meta-train", folder / "long.toml", "--folder", folder / "run")
     assert result.exit_code == 130
     assert "goes on from" in result.stderr.splitlines()[-1]
     assert not (folder / "run" / "student.qs").exists()

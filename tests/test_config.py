@@ -32,6 +32,7 @@ def test_fields_are_checked_and_converted() -> None:
     [
         ({"name": "mamml"}, "here: there is no 'mamml'; near: maml; all: "),
         ({}, "there is no 'None'"),
+        ({"name": "maml.v2"}, "maml.v2 is of a newer quickstudy"),
         ({"name": "maml", "rates": 0.1}, "Maml has no field 'rates'; near: rate"),
         ({"name": "maml", "rate": "fast"}, "here: rate cannot be 'fast'"),
         ({"name": "maml", "rate": True}, "here: rate cannot be True"),

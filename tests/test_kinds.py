@@ -128,3 +128,15 @@ def test_an_example_of_the_wrong_number_of_texts_is_refused() -> None:
 def test_kinds_are_configured_by_their_fields() -> None:
     read = reader()
     assert Classification(read).parts == MultiLabel(read).parts == 1
+
+
+def test_of_thresholds_that_do_as_well_the_one_nearest_to_half_is_taken() -> None:
+    examples = [Labelled(f"text {number}", ("pin",) if number % 2 else ()) for number in range(12)]
+    scores = [[-9.0, -9.0, 4.0 if number % 2 else -4.0] for number in range(12)]
+    assert float(SEVERAL.fit(fixed(scores), examples, CLASSES)["kind.threshold"]) == pytest.approx(0.5)
+
+
+def test_no_label_anywhere_is_no_fault() -> None:
+    nothing = [Labelled("x"), Labelled("y")]
+    said = SEVERAL.answer(fixed([[-9.0] * 3] * 2), {"kind.threshold": torch.tensor(0.5)}, nothing, CLASSES)
+    assert SEVERAL.measure(said, nothing)["accuracy"] == 1.0

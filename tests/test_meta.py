@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from few import SENTENCES, reader
+from tokenizers import Tokenizer
 
 import quickstudy as qs
 from quickstudy import recipe as recipes
@@ -16,6 +17,8 @@ from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes.sources import class_names
 from quickstudy.kinds.classification import Classification
 from quickstudy.meta import meta_train, sources
+from quickstudy.store.artifact import save_artifact
+from quickstudy.student import backbone
 from quickstudy.training.loop import TrainingInterruptedError
 
 WORDS = {
@@ -179,3 +182,53 @@ def test_steps_are_a_function_of_their_number(folder: Path) -> None:
     first, second = (meta_train(recipe(folder, "last(1)")) for _ in range(2))
     assert same(first.theta, second.theta)
     assert all(torch.isfinite(value).all() for value in first.theta.values())
+
+
+def test_a_task_finds_its_student_from_any_folder_and_says_when_it_is_gone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    meta_train({**recipe(folder), "student": {"backbone": "small", "scope": "all"}}, "run")
+    task = qs.load("run/student.qs").learn([("bread soup", "food"), ("goal match", "sport")])
+    task.save("task.qs")
+    (folder / "other").mkdir()
+    monkeypatch.chdir(folder / "other")
+    backbone.cache_clear()
+    assert qs.open("../task.qs").predict(["cheese"]) == task.predict(["cheese"])
+    (folder / "run" / "student.qs").rename(folder / "gone.qs")
+    with pytest.raises(QuickstudyError, match=r"was learned by the student .* put it back"):
+        qs.open("../task.qs")
+
+
+def test_a_student_says_its_own_learner(folder: Path) -> None:
+    meta_train(recipe(folder), folder / "run")
+    with pytest.raises(QuickstudyError, match="says its own learner"):
+        qs.load(folder / "run" / "student.qs", learner="neighbours")
+
+
+def test_opening_a_task_never_downloads_a_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = qs.load(str(folder / "small")).learn([("bread soup", "food"), ("goal match", "sport")])
+    tensors_and_document: list = []
+    monkeypatch.setattr("quickstudy.task.save_artifact", lambda *given: tensors_and_document.extend(given[2:]))
+    task.save(folder / "task.qs")
+    tensors, document = tensors_and_document
+    save_artifact(
+        folder / "task.qs", "task", tensors, {**document, "backbone": {"name": "who/ever", "fingerprint": "0"}}
+    )
+    with pytest.raises(QuickstudyError, match="if you trust the file, fetch the model first"):
+        qs.open(folder / "task.qs")
+
+
+def test_other_weights_below_those_that_moved_are_refused(folder: Path) -> None:
+    task = qs.load(str(folder / "small"), learner="maml", scope="last(1)").learn([("soup", "food"), ("goal", "sport")])
+    task.save(folder / "task.qs")
+    tokenizer = Tokenizer.from_file(str(folder / "small" / "tokenizer.json"))
+    sizes = Sizes(tokenizer.get_vocab_size(), width=16, layers=2, heads=2, positions=32)
+    other = Small(sizes)
+    other.load_state_dict(task.student.loaded.backbone.body.state_dict())
+    with torch.no_grad():
+        other.words.weight.mul_(1.5)
+    save_small(folder / "small", other, tokenizer)
+    backbone.cache_clear()
+    with pytest.raises(QuickstudyError, match="other weights"):
+        qs.open(folder / "task.qs")

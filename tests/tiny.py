@@ -1,9 +1,11 @@
 """A backbone of a few thousand random weights, and the command line run in this process."""
 
+import itertools
 import os
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
 from quickstudy.backbones.bytelevel import train
@@ -54,3 +56,15 @@ def refused(*arguments: Any, input: Any = None) -> str:
     assert lines[-1].startswith("error: ") and len(lines[-1]) < 600, result.output
     assert sum(line.startswith("error: ") for line in lines) == 1
     return lines[-1]
+
+
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, call: int) -> None:
+    """Ctrl-C as the method is called for the `call`-th time."""
+    real, calls = getattr(owner, name), itertools.count(1)
+
+    def method(*given: object) -> object:
+        if next(calls) == call:
+            raise KeyboardInterrupt
+        return real(*given)
+
+    monkeypatch.setattr(owner, name, method)

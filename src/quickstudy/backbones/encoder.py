@@ -23,7 +23,7 @@ from quickstudy.core.types import PADDING, Lower, Params, QuickstudyError, Text
 Precision = Literal["auto", "float32", "bfloat16"]
 _SWAPPING = threading.RLock()
 """Held while moved weights stand in for a body's own: functional_call swaps them in place."""
-TOKENS_A_CHUNK = {"cpu": 4096, "cuda": 65536}
+TOKENS_A_CHUNK = {"cpu": 2048, "cuda": 65536}
 
 
 @dataclass(frozen=True, eq=False)

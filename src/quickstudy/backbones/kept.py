@@ -19,7 +19,7 @@ Groups = Callable[[Text, list[int], list[int]], Iterator[tuple[list[int], Text]]
 BUDGET = 2 * 1024**3
 WHOLE = 0
 """stands for the depth where whole units are kept, not hidden states"""
-ROWS, STEP, TOKENS = 16, 8, 4096
+ROWS, STEP, TOKENS = 16, 8, 2048
 """Rows a group, the multiple that lengths are padded to, and tokens a group at most (no more than an Encoder's
 chunk, so that it is not split)."""
 
