@@ -48,7 +48,7 @@ class Demo:
     test: Mapping[str, int]
     plan: Plan
     shots: tuple[int, ...] = (0, 1, 5)
-    episodes: int = 6
+    episodes: int = 3
     """of the meta-test, a data set and number of shots"""
     validating: int = 4
     """validation tasks, a data set and number of shots"""
@@ -65,6 +65,7 @@ FULL = Demo(
     validation={"chatterbot_en": 40, "vader_nyt": 60},
     test={"bbc_news": 30, "vader_amazon": 75, "home_assistant_en": 30},
     plan=Plan(steps=200, tasks=4, rate=0.03, validate_every=25, patience=4),
+    learners=(*contestants.BASELINES[:-1], "fine_tune:last(1)"),
 )  # fmt: skip
 SHORT = Demo(
     train={"news_sections": 12, "vader_tweets": 30},
