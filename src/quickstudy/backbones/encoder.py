@@ -23,7 +23,8 @@ from quickstudy.core.types import PADDING, Lower, Params, QuickstudyError, Text
 Precision = Literal["auto", "float32", "bfloat16"]
 _SWAPPING = threading.RLock()
 """Held while moved weights stand in for a body's own: functional_call swaps them in place."""
-TOKENS_A_CHUNK = {"cpu": 2048, "cuda": 65536}
+TOKENS_A_CHUNK = {"cpu": (2048, 4096), "cuda": (65536, 65536)}
+"""The least and the most: few texts are read fastest in small chunks, many in larger ones (bench/adapt.py)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +137,8 @@ class Encoder:
         device = self.device
         lengths = (text.role != PADDING).sum(1)
         order = torch.argsort(lengths, stable=True)
-        budget = TOKENS_A_CHUNK.get(device.type, TOKENS_A_CHUNK["cpu"])
+        least, most = TOKENS_A_CHUNK.get(device.type, TOKENS_A_CHUNK["cpu"])
+        budget = min(most, max(least, int(lengths.sum()) // 8))
         end = len(order)
         while end:  # the longest first: memory peaks at once or never
             longest = max(1, int(lengths[order[end - 1]]))
