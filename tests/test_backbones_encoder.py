@@ -118,7 +118,7 @@ def test_a_row_reads_the_same_alone_and_in_any_company(lengths: list[int], rando
 def test_many_chunks_are_put_back_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     read = text(*[1 + row % 12 for row in range(40)])
     whole = made().units({}, read)
-    monkeypatch.setattr("quickstudy.backbones.encoder.TOKENS_A_CHUNK", {"cpu": 16})
+    monkeypatch.setattr("quickstudy.backbones.encoder.TOKENS_A_CHUNK", {"cpu": (16, 16)})
     encoder = made()
     assert torch.allclose(encoder.units({}, read), whole, atol=1e-6)
     assert torch.allclose(encoder.units({}, read, encoder.lower({}, read, 2)), whole, atol=1e-6)
