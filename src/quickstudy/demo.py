@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from quickstudy import config, contestants, demo_tables, meta
 from quickstudy.core.files import write_whole
 from quickstudy.core.protocols import TaskKind
-from quickstudy.core.types import Draw, Episode, QuickstudyError
+from quickstudy.core.types import Draw, QuickstudyError
 from quickstudy.doubts import check
 from quickstudy.episodes.leaks import shared_classes, without_leaks
 from quickstudy.episodes.mixing import Mixture
@@ -148,17 +148,7 @@ def meta_trained(
     console: Console,
 ) -> Student:
     """The student with the scalars of its learner meta-learned over many small tasks."""
-    mixture = Mixture(tuple(train))
-    shape = Shape((2, 5), (0, 5), demo.queries)
-
-    def episodes(step: int) -> list[Episode]:
-        numbers = range(step * demo.plan.tasks, (step + 1) * demo.plan.tasks)
-        sources = {number: mixture.source(number, demo.plan.seed) for number in numbers}
-        return [
-            meta.episode(draw(source, kind, meta.narrowed(shape, source, kind), number), kind)
-            for number, source in sources.items()
-        ]
-
+    episodes = meta.stream(Mixture(tuple(train)), kind, Shape((2, 5), (0, 5), demo.queries), demo.plan)
     draws = drawn(validation, kind, demo.shots, demo.queries, demo.validating)
     validate = meta.judge(student.steady(), kind, draws, ValidatingTable(measure="likelihood"))
     console.print("Validation: the geometric mean of the probabilities of the right labels.", style="dim")

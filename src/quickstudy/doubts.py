@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from quickstudy.core.types import Batch, Prediction, QuickstudyError, batch_rows
+from quickstudy.core.scoring import scorer
+from quickstudy.core.types import Prediction, QuickstudyError, batch_rows
 from quickstudy.kinds.labelled import Labelled
 from quickstudy.kinds.multilabel import MultiLabel
 
@@ -119,11 +120,7 @@ def _left_out(task: "Task", watch: Watch | None) -> list[Prediction]:
         rest = [place for place in range(len(task.examples)) if place not in left]
         support = batch_rows(whole, torch.tensor(rest, dtype=torch.long))
         adapted = learner.adapt(theta, support, kind.loss)
-
-        def score(batch: Batch, adapted: dict[str, torch.Tensor] = adapted) -> torch.Tensor:
-            with torch.no_grad():
-                return learner.predict(theta, adapted, batch)
-
+        score = scorer(learner, theta, adapted)
         fitted = kind.fit(score, [task.examples[place] for place in rest], classes)
         answers = kind.answer(score, fitted, [task.examples[place] for place in out], classes)
         found.update(zip(out, answers, strict=True))

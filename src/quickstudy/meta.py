@@ -8,12 +8,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import torch
-
 from quickstudy import config
 from quickstudy import recipe as recipes
 from quickstudy.core.protocols import Learner, TaskKind
-from quickstudy.core.types import Batch, Draw, Episode, Params, QuickstudyError
+from quickstudy.core.scoring import scorer
+from quickstudy.core.types import Draw, Episode, Params, QuickstudyError
 from quickstudy.episodes.leaks import without_leaks
 from quickstudy.episodes.loading import load
 from quickstudy.episodes.mixing import Mixture
@@ -27,6 +26,7 @@ from quickstudy.student import Student, backbone, fresh
 from quickstudy.training import loop
 from quickstudy.training.journal import Watch
 from quickstudy.training.outcome import Validation
+from quickstudy.training.plan import Plan
 
 FILE = "student.qs"
 
@@ -53,7 +53,7 @@ def meta_train(
     trained = loop.meta_train(
         learner,
         student.theta,
-        stream(train, kind, read),
+        stream(Mixture(tuple(train), read.alpha), kind, read.episodes, read.training),
         judge(learner, kind, draws, read.validating),
         read.training,
         folder,
@@ -95,15 +95,13 @@ def _held_out(source: Source, recipe: Recipe, kind: TaskKind) -> Splits:
     return by_class(source, kind, Fractions(1 - share, share, 0.0), recipe.training.seed)
 
 
-def stream(train: Sequence[Source], kind: TaskKind, recipe: Recipe) -> Callable[[int], list[Episode]]:
+def stream(mixture: Mixture, kind: TaskKind, shape: Shape, plan: Plan) -> Callable[[int], list[Episode]]:
     """The episodes of an outer step, a function of the step alone."""
-    mixture = Mixture(tuple(train), recipe.alpha)
-    plan = recipe.training
 
     def episodes(step: int) -> list[Episode]:
         numbers = range(step * plan.tasks, (step + 1) * plan.tasks)
         return [
-            episode(draw(source, kind, narrowed(recipe.episodes, source, kind), n), kind)
+            episode(draw(source, kind, narrowed(shape, source, kind), n), kind)
             for n in numbers
             for source in [mixture.source(n, plan.seed)]
         ]
@@ -157,11 +155,7 @@ def judge(
         scores, losses = [], []
         for drawn, task in encoded:
             adapted = learner.adapt(theta, task.support, kind.loss)
-
-            def score(batch: Batch, adapted: Params = adapted) -> torch.Tensor:
-                with torch.no_grad():
-                    return learner.predict(theta, adapted, batch)
-
+            score = scorer(learner, theta, adapted)
             fitted = kind.fit(score, drawn.support, drawn.classes)
             losses.append(float(kind.loss(score(task.query), task.query)))
             if table.measure == "likelihood":

@@ -16,9 +16,9 @@ from quickstudy.backbones.kept import KeptFeatures, together
 from quickstudy.backbones.loaded import Loaded
 from quickstudy.backbones.passages import Passages
 from quickstudy.core.protocols import Backbone, Learner
-from quickstudy.core.types import Params, QuickstudyError, QuickstudyWarning
+from quickstudy.core.types import OF_BACKBONE, Params, QuickstudyError, QuickstudyWarning
 from quickstudy.store.artifact import open_artifact, save_artifact
-from quickstudy.task import HEAVY, Task, settled
+from quickstudy.task import Task, settled
 from quickstudy.text.reader import Reader
 
 SHIPPED = Path(__file__).parent / "models"
@@ -78,14 +78,17 @@ class Student:
     def steady(self) -> Learner:
         """The same learner reading in groups of one shape, so that what it makes of a text does not depend on what
         else it read: for meta-training and evaluation, which must give the same bits again."""
-        learned = tuple(name for name in self.theta if name.startswith(HEAVY))
-        return _reading(self.learner, _steady(self.loaded.backbone, learned))
+        return _reading(self.learner, _steady(self.loaded.backbone, self._learned))
 
     def keeping(self) -> Learner:
         """The same learner with a memory of its own for the texts it reads: for a task that will grow, which reads
         each of its texts once."""
-        learned = tuple(name for name in self.theta if name.startswith(HEAVY))
-        return _reading(self.learner, KeptFeatures(self.loaded.backbone, learned, together, TASK_BUDGET))
+        return _reading(self.learner, KeptFeatures(self.loaded.backbone, self._learned, together, TASK_BUDGET))
+
+    @property
+    def _learned(self) -> tuple[str, ...]:
+        """The weights of the backbone that theta holds."""
+        return tuple(name for name in self.theta if name.startswith(OF_BACKBONE))
 
 
 def load(

@@ -10,8 +10,10 @@ import torch
 
 from quickstudy import config, doubts, given, remarks
 from quickstudy.core.protocols import TaskKind
+from quickstudy.core.scoring import scorer
 from quickstudy.core.tensors import digest
 from quickstudy.core.types import (
+    OF_BACKBONE,
     Adapted,
     Batch,
     Params,
@@ -122,12 +124,7 @@ class Task:
         theta = self.student.theta
         support = self.kind.encode(examples, classes)
         adapted = self.learner.adapt(theta, support, self.kind.loss)
-
-        def score(batch: Batch) -> torch.Tensor:
-            with torch.no_grad():
-                return self.learner.predict(theta, adapted, batch)
-
-        return adapted, self.kind.fit(score, examples, classes)
+        return adapted, self.kind.fit(scorer(self.learner, theta, adapted), examples, classes)
 
     def check(self, watch: doubts.Watch | None = None) -> doubts.Check:
         """Accuracy on examples that are left out of learning in turn, and those whose label looks doubtful."""
@@ -137,7 +134,7 @@ class Task:
         """Writes the task: the backbone is named, not copied. `examples=False` leaves the texts out; such a task
         predicts but does not grow."""
         student = self.student
-        light = {name: value for name, value in student.theta.items() if not name.startswith(HEAVY)}
+        light = {name: value for name, value in student.theta.items() if not name.startswith(OF_BACKBONE)}
         if len(light) < len(student.theta) and student.about and not Path(student.origin).is_file():
             raise QuickstudyError(
                 "this student's own weights are in no file, so its tasks could not be opened again; save the student "
@@ -162,10 +159,6 @@ class Task:
             "examples": [self.kind.write(example) for example in self.examples] if examples else [],
         }
         save_artifact(path, TASK, tensors, document)
-
-
-HEAVY = ("backbone.", "lora.")
-"""how weights of the backbone are named: they lie in a student's own file, not in its tasks'"""
 
 
 def settled(name: str) -> str:

@@ -18,7 +18,7 @@ from quickstudy.backbones.pooling import Pooling, join, joined_width, pool
 from quickstudy.backbones.scope import HEAD, Scope
 from quickstudy.backbones.standin import Kept, Pass
 from quickstudy.backbones.survey import Survey, probe, survey
-from quickstudy.core.types import PADDING, Lower, Params, QuickstudyError, Text
+from quickstudy.core.types import OF_BACKBONE, PADDING, Lower, Params, QuickstudyError, Text
 
 Precision = Literal["auto", "float32", "bfloat16"]
 _SWAPPING = threading.RLock()
@@ -76,7 +76,7 @@ class Encoder:
         return {}
 
     def depth(self, moving: Iterable[str]) -> int:
-        levels = [self._level(name.split(".", 1)[1]) for name in moving if _of_backbone(name)]
+        levels = [self._level(name.split(".", 1)[1]) for name in moving if name.startswith(OF_BACKBONE)]
         found = max(0, min(levels, default=self.height))
         return found if found and self._cuts else 0
 
@@ -209,10 +209,6 @@ def has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-
-
-def _of_backbone(name: str) -> bool:
-    return name.startswith(("backbone.", "lora."))
 
 
 def _float(body: nn.Module) -> torch.dtype:

@@ -12,15 +12,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from quickstudy.core.protocols import Backbone
-from quickstudy.core.types import GIVEN, PADDING, Lower, Params, Text, rows
+from quickstudy.core.types import GIVEN, OF_BACKBONE, PADDING, WIDTH_STEP, Lower, Params, Text, rows
 
 Groups = Callable[[Text, list[int], list[int]], Iterator[tuple[list[int], Text]]]
 """(text, the rows to be read, every row's length) -> the rows of each group, and what the backbone reads for it"""
 BUDGET = 2 * 1024**3
 WHOLE = 0
 """stands for the depth where whole units are kept, not hidden states"""
-ROWS, STEP, TOKENS = 16, 8, 2048
-"""Rows a group, the multiple that lengths are padded to, and tokens a group at most (no more than an Encoder's
+ROWS, TOKENS = 16, 2048
+"""Rows a group, and tokens a group at most (no more than an Encoder's
 chunk, so that it is not split)."""
 
 
@@ -57,7 +57,7 @@ class KeptFeatures:
         return Lower(depth, torch.stack([F.pad(row, (0, 0, 0, longest - len(row))) for row in found]))
 
     def units(self, params: Params, text: Text, lower: Lower | None = None) -> Tensor:
-        moving = any(name.startswith(("backbone.", "lora.")) for name in params)
+        moving = any(name.startswith(OF_BACKBONE) for name in params)
         if not len(text.tokens) or lower is not None:
             return self.backbone.units(params, text, lower)
         if moving:
@@ -96,7 +96,7 @@ def in_one_shape(text: Text, missing: list[int], lengths: list[int]) -> Iterator
     """Rows of one padded length, in groups of one shape: filled up with a full row, so that none is trimmed."""
     buckets: dict[int, list[int]] = {}
     for row in missing:
-        buckets.setdefault(-(-max(1, lengths[row]) // STEP) * STEP, []).append(row)
+        buckets.setdefault(-(-max(1, lengths[row]) // WIDTH_STEP) * WIDTH_STEP, []).append(row)
     for length, members in sorted(buckets.items()):
         length = min(length, max(text.tokens.shape[1], 1))
         most = max(1, min(ROWS, TOKENS // length) - 1)

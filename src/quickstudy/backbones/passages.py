@@ -12,10 +12,7 @@ from torch import Tensor
 
 from quickstudy.backbones.pooling import join
 from quickstudy.core.protocols import Backbone
-from quickstudy.core.types import APART, GIVEN, PADDING, Lower, Params, Text
-
-WIDTH_STEP = 8
-"""Rows are as wide as a multiple of this, so that like texts meet like shapes wherever they are read."""
+from quickstudy.core.types import APART, GIVEN, PADDING, WIDTH_STEP, Lower, Params, Text
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,10 @@ Classes = Mapping[str, str]
 PADDING, GIVEN, WRITTEN, APART = 0, 1, 2, 3
 """What a token is to the backbone: nothing, text that is given (seen from everywhere), text written (causal), or a
 second given text that is read apart from the first."""
+OF_BACKBONE = ("backbone.", "lora.")
+"""How the names of a backbone's weights begin in Params."""
+WIDTH_STEP = 8
+"""Rows are as wide as a multiple of this, so that like texts meet like shapes wherever they are read."""
 IGNORE = -100
 """Gold of a unit that nobody judges."""
 

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
-
-from quickstudy.core.protocols import Learner, Score, TaskKind
+from quickstudy.core.protocols import Learner, TaskKind
+from quickstudy.core.scoring import scorer
 from quickstudy.core.types import Batch, Classes, Draw, Params, Prediction, QuickstudyError
 from quickstudy.evaluation import metrics
 
@@ -103,7 +101,7 @@ def _turn(name: str, contestant: Contestant, draw: Draw, support: Batch | str, k
     try:
         start = time.perf_counter()
         adapted = learner.adapt(theta, support, kind.loss)
-        score = _score(learner, theta, adapted)
+        score = scorer(learner, theta, adapted)
         fitted = kind.fit(score, draw.support, draw.classes)
         middle = time.perf_counter()
         answers = kind.answer(score, fitted, draw.query, draw.classes)
@@ -121,14 +119,6 @@ def _turn(name: str, contestant: Contestant, draw: Draw, support: Batch | str, k
         seconds_answer=end - middle,
         **judged,
     )
-
-
-def _score(learner: Learner, theta: Params, adapted: Params) -> Score:
-    def score(batch: Batch) -> Tensor:
-        with torch.no_grad():
-            return learner.predict(theta, adapted, batch)
-
-    return score
 
 
 def _check_finite(measures: Mapping[str, float]) -> None:

@@ -12,7 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from quickstudy.core.params import detach, map_params, slopes_of, views
 from quickstudy.core.protocols import Backbone
-from quickstudy.core.types import Params, Text
+from quickstudy.core.types import OF_BACKBONE, Params, Text
 
 Order = Literal[1, 2]
 
@@ -40,7 +40,7 @@ def attention_for(order: Order) -> AbstractContextManager[None]:
 
 def reading(backbone: Backbone, theta: Params, text: Text, moving: Iterable[str]) -> Callable[[Params], Tensor]:
     """A function from the weights that move to units (B, U, W); what lies below them is computed here, once."""
-    moving = [name for name in moving if name in theta and name.startswith(("backbone.", "lora."))]
+    moving = [name for name in moving if name in theta and name.startswith(OF_BACKBONE)]
     if not moving:
         fixed = backbone.units(theta, text)
         return lambda _: fixed

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from quickstudy.core.params import detach, leaves, slopes_of
 from quickstudy.core.protocols import Backbone
-from quickstudy.core.types import Adapted, Batch, Episode, Loss, Params
+from quickstudy.core.types import OF_BACKBONE, Adapted, Batch, Episode, Loss, Params
 from quickstudy.learners import heads
 from quickstudy.learners.descent import adapted_from, moves, reading
 
@@ -31,7 +31,7 @@ class FineTune:
         return self.backbone.init(rng)
 
     def adapt(self, theta: Params, support: Batch, loss: Loss) -> Adapted:
-        own = moves(detach(theta), ("backbone.", "lora."))
+        own = moves(detach(theta), OF_BACKBONE)
         with torch.no_grad():
             names = heads.class_names(self.backbone, theta, support)
         head = {"head.weight": torch.zeros_like(names), "head.bias": torch.zeros_like(names[:, 0])}

@@ -9,12 +9,10 @@ import torch
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
-from quickstudy.core.types import APART, GIVEN, Text
+from quickstudy.core.types import APART, GIVEN, WIDTH_STEP, Text
 
 CHARACTERS_A_TOKEN = 64
 """No more than this many characters a token are ever looked at: a 10 MB text costs no more than a long one."""
-WIDTH_STEP = 8
-"""Rows are as wide as a multiple of this, so that like texts meet like shapes wherever they are read."""
 
 
 class Read(NamedTuple):
