@@ -7,21 +7,23 @@ import pytest
 import torch
 from few import CLASSES, backbone, episode, kinds, start
 
-from quickstudy.config import LEARNERS
+from quickstudy.config import LEARNERS, build
 from quickstudy.core.params import same
-from quickstudy.core.protocols import Learner
+from quickstudy.core.protocols import Learner, Slopes
 from quickstudy.core.tensors import load_tensors, save_tensors
 from quickstudy.core.types import Episode, Params
 from quickstudy.learners.maml import Maml
 
 KINDS = kinds()
 SCOPES = ["head", "lora(2)", "last(1)", "all"]
-LEARNS_NOTHING = {"frozen_linear", "neighbours", "names_alone"}
-EXACT = ["prior_head", "prototypes", "maml"]
 
 
 def learner(name: str, scope: str) -> Learner:
-    return LEARNERS[name](backbone=backbone(scope))
+    return build(LEARNERS, {"name": name}, "here", {"backbone": backbone(scope)})
+
+
+def those_whose_slopes_are(what: Slopes) -> list[str]:
+    return [name for name in LEARNERS if learner(name, "head").slopes == what]
 
 
 def copied(params: Params) -> Params:
@@ -58,7 +60,7 @@ def test_a_learner_meets_a_kind(name: str, kind, shots: int, tmp_path: Path) -> 
 @pytest.mark.parametrize("shots", [0, 2])
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("scope", SCOPES)
-@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("name", those_whose_slopes_are("exact"))
 def test_an_exact_meta_gradient_agrees_with_finite_differences(name: str, scope: str, kind, shots: int) -> None:
     """Along a random direction, in float64, to a relative error of 1e-6, through adapt and predict themselves."""
     made = learner(name, scope)
@@ -107,7 +109,7 @@ def test_reptile_slopes_are_the_way_adaptation_went() -> None:
     assert any(slope.abs().max() > 0 for slope in slopes.values())
 
 
-@pytest.mark.parametrize("name", sorted(LEARNS_NOTHING))
+@pytest.mark.parametrize("name", those_whose_slopes_are("none"))
 def test_baselines_learn_nothing_across_tasks(name: str) -> None:
     assert learner(name, "all").init(torch.Generator()) == {}
 

@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from quickstudy.core.params import detach, leaves, slopes_of
 from quickstudy.core.types import Batch, Text
 from quickstudy.learners import convex
-from quickstudy.learners.descent import descend
+from quickstudy.learners.descent import at_rate, path
 from quickstudy.learners.fine_tune import FineTune
 from quickstudy.learners.frozen_linear import FrozenLinear
 from quickstudy.learners.maml import Maml
@@ -156,7 +156,7 @@ def test_the_minimum_of_a_quadratic_and_slopes_through_it() -> None:
 def test_descent_on_a_quadratic_is_the_closed_form(order) -> None:
     """w <- w - rate h w for loss h w^2 / 2, so w_k = (1 - rate h)^k w_0; order 1 has the identity as its slope."""
     start_at = leaves({"w": torch.tensor([2.0, -1.0], dtype=torch.float64)})
-    ended = descend(lambda at: (3 * at["w"].square()).sum() / 2, start_at, steps=4, rate=0.1, order=order)
+    *_, ended = path(lambda at: (3 * at["w"].square()).sum() / 2, start_at, 4, at_rate(0.1), order)
     torch.testing.assert_close(ended["w"].detach(), 0.7**4 * start_at["w"].detach())
     slope = slopes_of(ended["w"].sum(), start_at)["w"]
     torch.testing.assert_close(slope, torch.full_like(slope, 0.7**4 if order == 2 else 1.0))

@@ -199,7 +199,7 @@ def test_a_step_without_one_sound_episode_moves_nothing() -> None:
 
 
 def test_too_many_broken_episodes_in_a_row_end_it(tmp_path: Path) -> None:
-    with pytest.raises(QuickstudyError, match="broke down at step 4: the slopes of 6 episodes in a row"):
+    with pytest.raises(QuickstudyError, match="broke down at step 4: 6 episodes in a row"):
         train(learner=Breaking(lambda call: call > 2), folder=tmp_path)
     trained = train(learner=Breaking(lambda call: call % 6 != 0), folder=tmp_path / "five in a row are borne")
     assert trained.skipped == 50

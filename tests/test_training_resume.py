@@ -276,7 +276,7 @@ def test_broken_episodes_are_counted_over_a_stop(tmp_path: Path) -> None:
 
     with pytest.raises(TrainingInterruptedError):
         train(QUICK, tmp_path, learner=learner, episodes=stop)
-    with pytest.raises(QuickstudyError, match="broke down at step 5: the slopes of 6 episodes"):
+    with pytest.raises(QuickstudyError, match="broke down at step 5: 6 episodes in a row"):
         train(QUICK, tmp_path, learner=learner)
 
 

@@ -7,6 +7,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+from quickstudy.core.protocols import Backbone, Learner
 from quickstudy.core.types import QuickstudyError
 from quickstudy.kinds.classification import Classification
 from quickstudy.kinds.multilabel import MultiLabel
@@ -29,6 +30,8 @@ LEARNERS: Mapping[str, type] = {
     "neighbours": Neighbours,
     "names_alone": NamesAlone,
 }
+WITHIN: Mapping[str, Mapping[str, Any]] = {}
+"""What a learner that wraps another one wraps where a recipe does not say."""
 KINDS: Mapping[str, type] = {"classification": Classification, "multilabel": MultiLabel}
 
 
@@ -39,23 +42,39 @@ def build(catalogue: Mapping[str, type], table: Mapping[str, Any], where: str, g
     made = pick(catalogue, stem, where)
     if version not in ("", "1"):
         raise QuickstudyError(f"{where}: {name} is of a newer quickstudy; upgrade it")
-    allowed = {field.name for field in dataclasses.fields(made)} - given.keys()
+    known = {field.name for field in dataclasses.fields(made)}
     hints = typing.get_type_hints(made)
-    fields = {}
-    for key, value in table.items():
+    fields = {key: value for key, value in given.items() if key in known}
+    for key, value in {**WITHIN.get(stem, {}), **table}.items():
         if key == "name":
             continue
-        if key not in allowed:
-            raise QuickstudyError(f"{where}: {made.__name__} has no field {near(key, allowed)}")
-        fields[key] = checked(value, hints[key], f"{where}: {key}")
-    return made(**given, **fields)
+        if key not in known - given.keys():
+            raise QuickstudyError(f"{where}: {made.__name__} has no field {near(key, known - given.keys())}")
+        if hints[key] is Learner:
+            inside = {"name": value} if isinstance(value, str) else checked(value, dict[str, Any], f"{where}: {key}")
+            fields[key] = build(catalogue, inside, f"{where}: {key}", given)
+        else:
+            fields[key] = checked(value, hints[key], f"{where}: {key}")
+    return made(**fields)
 
 
 def table(catalogue: Mapping[str, type], made: Any, *leaving: str) -> dict[str, Any]:
     """The inverse of `build`: the versioned name and the fields of an object, without those named."""
     name = next(name for name, kind in catalogue.items() if kind is type(made))
-    fields = {field.name: getattr(made, field.name) for field in dataclasses.fields(made)}
-    return {"name": f"{name}.v1"} | {key: value for key, value in fields.items() if key not in leaving}
+    fields = {field.name: getattr(made, field.name) for field in dataclasses.fields(made) if field.name not in leaving}
+    return {"name": f"{name}.v1"} | {
+        key: table(catalogue, value, *leaving) if type(value) in catalogue.values() else value
+        for key, value in fields.items()
+    }
+
+
+def reading(learner: Any, backbone: Backbone) -> Any:
+    """The same learner, and those within it, reading through another backbone."""
+    fields = {field.name: getattr(learner, field.name) for field in dataclasses.fields(learner)}
+    changed = {key: reading(value, backbone) for key, value in fields.items() if type(value) in LEARNERS.values()}
+    if "backbone" in fields:
+        changed["backbone"] = backbone
+    return dataclasses.replace(learner, **changed)
 
 
 def pick(catalogue: Mapping[str, Any], name: str, where: str) -> Any:

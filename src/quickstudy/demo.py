@@ -135,7 +135,7 @@ def read(student: Student, kind: TaskKind, sources: Sequence[Source], console: C
             batch = kind.encode(source.examples, index_of(source, kind).classes)
             for text in (batch.text, batch.names):
                 if text is not None:
-                    student.steady().backbone.units(student.theta, text)  # type: ignore[attr-defined]
+                    student.read_ahead(text)
             bar.advance(task, len(source.examples))
 
 

@@ -12,7 +12,7 @@ from quickstudy import config
 from quickstudy import recipe as recipes
 from quickstudy.core.protocols import Learner, TaskKind
 from quickstudy.core.scoring import scorer
-from quickstudy.core.types import Draw, Episode, Params, QuickstudyError
+from quickstudy.core.types import DivergedError, Draw, Episode, Params, QuickstudyError
 from quickstudy.episodes.leaks import without_leaks
 from quickstudy.episodes.loading import load
 from quickstudy.episodes.mixing import Mixture
@@ -152,9 +152,17 @@ def judge(
     encoded = [(drawn, episode(drawn, kind)) for drawn in draws]
 
     def validate(theta: Params) -> Validation:
-        scores, losses = [], []
+        scores: list[float] = []
+        losses: list[float] = []
+        diverged: list[DivergedError] = []
         for drawn, task in encoded:
-            adapted = learner.adapt(theta, task.support, kind.loss)
+            try:
+                adapted = learner.adapt(theta, task.support, kind.loss)
+            except DivergedError as error:
+                diverged.append(error)
+                scores.append(0.0)
+                losses.append(math.inf)
+                continue
             score = scorer(learner, theta, adapted)
             fitted = kind.fit(score, drawn.support, drawn.classes)
             losses.append(float(kind.loss(score(task.query), task.query)))
@@ -163,6 +171,8 @@ def judge(
                 continue
             answers = kind.answer(score, fitted, drawn.query, drawn.classes)
             scores.append(kind.measure(answers, drawn.query)["accuracy"])
+        if len(diverged) == len(encoded):
+            raise diverged[-1]
         return Validation(fmean(scores), fmean(losses), tuple(scores))
 
     return validate

@@ -16,7 +16,7 @@ from quickstudy.backbones.kept import KeptFeatures, together
 from quickstudy.backbones.loaded import Loaded
 from quickstudy.backbones.passages import Passages
 from quickstudy.core.protocols import Backbone, Learner
-from quickstudy.core.types import OF_BACKBONE, Params, QuickstudyError, QuickstudyWarning
+from quickstudy.core.types import OF_BACKBONE, Params, QuickstudyError, QuickstudyWarning, Text
 from quickstudy.store.artifact import open_artifact, save_artifact
 from quickstudy.task import Task, settled
 from quickstudy.text.reader import Reader
@@ -80,6 +80,10 @@ class Student:
         else it read: for meta-training and evaluation, which must give the same bits again."""
         return _reading(self.learner, _steady(self.loaded.backbone, self._learned))
 
+    def read_ahead(self, text: Text) -> None:
+        """Reads what `steady` will need of a text, so that it is there when it is asked for."""
+        Passages(_steady(self.loaded.backbone, self._learned)).units(self.theta, text)
+
     def keeping(self) -> Learner:
         """The same learner with a memory of its own for the texts it reads: for a task that will grow, which reads
         each of its texts once."""
@@ -130,7 +134,7 @@ def student(loaded: Loaded, learner: Learner, theta: Params, origin: str) -> Stu
 
 
 def _reading(learner: Learner, backbone: Backbone) -> Learner:
-    return dataclasses.replace(learner, backbone=Passages(backbone))  # type: ignore[type-var]
+    return config.reading(learner, Passages(backbone))
 
 
 @functools.lru_cache(maxsize=4)

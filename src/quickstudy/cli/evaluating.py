@@ -108,7 +108,7 @@ def _tested(
     with progress("reading", len(draws)) as tell:
         for number, draw in enumerate(draws, start=1):
             batch = kind.encode((*draw.support, *draw.query), draw.classes)
-            student.steady().backbone.units(student.theta, batch.text)  # type: ignore[attr-defined]
+            student.read_ahead(batch.text)
             tell(number)
     with progress("learning", len(draws) * len(found)) as tell:
         outcomes = meta_test(found, draws, kind, lambda done, total, text: tell(done))

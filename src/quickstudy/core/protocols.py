@@ -1,7 +1,7 @@
 """The narrow waist: what a backbone, a learner and a kind of task are to each other."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -34,9 +34,18 @@ class Backbone(Protocol):
         chunks and trims inside."""
 
 
+Slopes = Literal["exact", "approximate", "none"]
+"""What a meta-gradient is: the derivative of the query loss after adaptation (finite differences agree), another
+direction by design (first order, an estimate), or nothing, where nothing is learned across tasks."""
+
+
 @runtime_checkable
 class Learner(Protocol):
     """A way of learning to learn: four pure functions. Its dataclass fields are its configuration."""
+
+    @property
+    def slopes(self) -> Slopes:
+        """What `meta_gradient` gives; the contract test holds it to that."""
 
     def init(self, rng: torch.Generator) -> Params:
         """theta, the meta-learned start: the backbone's `init` plus what the method itself learns."""

@@ -63,6 +63,8 @@ class Episode(NamedTuple):
     query: Batch
     loss: Loss
     reward: Reward | None = None
+    progress: float = 1.0
+    """how much of meta-training lies behind it, 0 to 1: what a learner anneals by"""
 
 
 class Draw(NamedTuple):
@@ -104,6 +106,10 @@ class Lower(NamedTuple):
 
 class QuickstudyError(Exception):
     """An error a user can act on: one sentence with what, where and what to do. Never a traceback."""
+
+
+class DivergedError(QuickstudyError):
+    """The inner loop left the finite numbers; says at which step. Meta-training leaves the episode out."""
 
 
 class QuickstudyWarning(UserWarning):

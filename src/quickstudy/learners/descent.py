@@ -1,9 +1,9 @@
-"""The inner loop: gradient descent on the support, with or without a graph through its steps.
+"""The inner loop: steps down the support's loss, with or without a graph through them.
 
 Nothing else in the project descends on a support set by hand; evaluation runs what training runs.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
@@ -12,25 +12,74 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from quickstudy.core.params import detach, map_params, slopes_of, views
 from quickstudy.core.protocols import Backbone
-from quickstudy.core.types import OF_BACKBONE, Params, Text
+from quickstudy.core.types import OF_BACKBONE, Batch, DivergedError, Loss, Params, QuickstudyError, Text
+from quickstudy.learners import heads
 
 Order = Literal[1, 2]
+Update = Callable[[int, Params, Params], Params]
+"""(the step's number from 0, weights, slopes) -> the weights after it"""
 
 
-def descend(loss: Callable[[Params], Tensor], start: Params, steps: int, rate: float, order: Order) -> Params:
-    """`steps` steps of size `rate` down `loss` from `start`.
+def at_rate(rate: float) -> Update:
+    """Plain gradient descent."""
+    return lambda step, at, slopes: map_params(lambda value, slope: value - rate * slope, at, slopes)
+
+
+def descend(
+    backbone: Backbone,
+    theta: Params,
+    start: Params,
+    support: Batch,
+    loss: Loss,
+    steps: int,
+    update: Update,
+    order: Order,
+) -> Params:
+    """Where `steps` steps lead a head and whatever of theta moves; `start` itself if the support judges nothing.
+
+    `start` has "head.weight", "head.bias" and those entries of theta that move; the rest is as `path` has it.
+    """
+    at = start
+    for at in walk(backbone, theta, start, support, loss, steps, update, order):  # noqa: B007 (the last is wanted)
+        pass
+    return at
+
+
+def walk(
+    backbone: Backbone,
+    theta: Params,
+    start: Params,
+    support: Batch,
+    loss: Loss,
+    steps: int,
+    update: Update,
+    order: Order,
+) -> Iterator[Params]:
+    """The weights after each step of `descend`."""
+    if not heads.judged(support.gold):
+        return
+    start = {name: value if value.requires_grad else value.requires_grad_() for name, value in start.items()}
+    with attention_for(order):
+        units = reading(backbone, theta, support.text, start)
+    yield from path(lambda at: loss(heads.score(units(at), at), support), start, steps, update, order)
+
+
+def path(loss: Callable[[Params], Tensor], start: Params, steps: int, update: Update, order: Order) -> Iterator[Params]:
+    """The weights after each of `steps` steps down `loss` from `start`.
 
     Order 2 keeps the graph through the slopes (MAML, Finn et al. 2017, eq. 1); order 1 takes the slopes as
     constants, so that the result depends on `start` with the identity as its Jacobian (FOMAML, section 5.2).
+    DivergedError at the first step whose loss or slopes are not finite.
     """
     at = start
-    with attention_for(order):
-        for _ in range(steps):
-            at = views(at)
-            slopes = slopes_of(loss(at), at, create_graph=order == 2)
-            slopes = slopes if order == 2 else detach(slopes)
-            at = map_params(lambda value, slope: value - rate * slope, at, slopes)
-    return at
+    for step in range(steps):
+        at = views(at)
+        with attention_for(order):
+            value = loss(at)
+            slopes = slopes_of(value, at, create_graph=order == 2)
+        _check_finite(value, slopes, step, steps)
+        at = update(step, at, slopes if order == 2 else detach(slopes))
+        yield at
 
 
 def attention_for(order: Order) -> AbstractContextManager[None]:
@@ -50,11 +99,28 @@ def reading(backbone: Backbone, theta: Params, text: Text, moving: Iterable[str]
 
 
 def moves(theta: Params, prefixes: Iterable[str]) -> Params:
-    """The entries of theta that adaptation may move: those whose name begins with one of the prefixes."""
+    """The entries of theta that adaptation may move: those whose name begins with one of the prefixes.
+    QuickstudyError for a prefix that names none, "backbone." and "lora." (whatever the scope holds) aside."""
     given = tuple(prefixes)
+    for prefix in given:
+        if prefix not in OF_BACKBONE and not any(name.startswith(prefix) for name in theta):
+            known = ", ".join(sorted(theta)[:3]) or "nothing"
+            raise QuickstudyError(
+                f"`moves` names no weights: nothing in theta begins with {prefix!r}; it has {known} …"
+            )
     return {name: value for name, value in theta.items() if name.startswith(given)}
 
 
 def adapted_from(ended: Params) -> Params:
     """Where adaptation ended, as data: cut off from every graph, in memory of its own."""
     return {name: value.detach().clone() for name, value in ended.items()}
+
+
+def _check_finite(value: Tensor, slopes: Params, step: int, steps: int) -> None:
+    wrong = "loss" if not value.isfinite().all() else ""
+    wrong = wrong or next((f"slope of {name}" for name, slope in slopes.items() if not slope.isfinite().all()), "")
+    if wrong:
+        raise DivergedError(
+            f"the inner loop diverged: at step {step + 1} of {steps} the support's {wrong} is not finite; "
+            "lower the learner's rate, or take fewer steps"
+        )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.core.params import detach, leaves, slopes_of
-from quickstudy.core.protocols import Backbone
+from quickstudy.core.protocols import Backbone, Slopes
 from quickstudy.core.types import OF_BACKBONE, Adapted, Batch, Episode, Loss, Params
 from quickstudy.learners import heads
 from quickstudy.learners.descent import adapted_from, moves, reading
@@ -26,6 +26,10 @@ class FineTune:
     rate: float = 1e-4
     head_rate: float = 0.05
     weight_decay: float = 0.01
+
+    @property
+    def slopes(self) -> Slopes:
+        return "approximate"
 
     def init(self, rng: torch.Generator) -> Params:
         return self.backbone.init(rng)

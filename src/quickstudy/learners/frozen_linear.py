@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from quickstudy.core.protocols import Backbone
+from quickstudy.core.protocols import Backbone, Slopes
 from quickstudy.core.types import Adapted, Batch, Episode, Loss, Params
 from quickstudy.learners import convex, heads
-from quickstudy.learners.nothing_learned import no_slopes
+from quickstudy.learners.exact import no_slopes
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,10 @@ class FrozenLinear:
 
     backbone: Backbone
     strength: float = 1.0
+
+    @property
+    def slopes(self) -> Slopes:
+        return "none"
 
     def init(self, rng: torch.Generator) -> Params:
         return {}
@@ -42,7 +46,7 @@ class FrozenLinear:
         return heads.score(self.backbone.units(theta, query.text), adapted)
 
     def meta_gradient(self, theta: Params, episode: Episode, rng: torch.Generator) -> tuple[Params, Tensor]:
-        return no_slopes(self, theta, episode)
+        return no_slopes(self, episode, theta)
 
 
 BIAS_STRENGTH = 1e-4

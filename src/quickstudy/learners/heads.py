@@ -6,8 +6,9 @@ Shapes: n support units, C classes, W width of a unit.
 import torch
 from torch import Tensor
 
+from quickstudy.backbones.pooling import joined_width
 from quickstudy.core.protocols import Backbone
-from quickstudy.core.types import Adapted, Batch, Params
+from quickstudy.core.types import Adapted, Batch, Params, QuickstudyError
 
 
 def score(units: Tensor, head: Adapted) -> Tensor:
@@ -18,7 +19,10 @@ def score(units: Tensor, head: Adapted) -> Tensor:
 def class_names(backbone: Backbone, theta: Params, batch: Batch) -> Tensor:
     """(C, W): the vector of each class's name; zeros where a name says nothing."""
     if batch.names is None:
-        raise ValueError("this learner makes a head for named classes; these classes are a vocabulary")
+        raise QuickstudyError(
+            "this learner chooses among named classes, and this kind of task chooses among a vocabulary; take a "
+            "learner that writes (docs/learners.md)"
+        )
     return backbone.units(theta, batch.names)[:, 0]
 
 
@@ -40,6 +44,27 @@ def means(units: Tensor, member: Tensor) -> tuple[Tensor, Tensor]:
     member = member.to(units)
     count = member.sum(0)
     return member.T @ units / count.clamp(min=1)[:, None], count
+
+
+def blended(names: Tensor, mean: Tensor, count: Tensor, name_weight: Tensor) -> Tensor:
+    """Class vectors (C, W): the mean of a class's units, its name counting as `name_weight` () of them. Names that
+    say nothing (zeros) count nothing."""
+    pulled = name_weight.to(names) * (names.detach() != 0).any(-1)
+    total = pulled[:, None] * names + count[:, None] * mean
+    return total / (pulled + count).clamp(min=1e-9)[:, None]
+
+
+def nearest(prototype: Tensor, scale: Tensor) -> Params:
+    """The head whose scores are -scale |u - p|^2 but for -scale |u|^2, equal for all classes (Snell et al. 2017,
+    section 2.4)."""
+    scale = scale.to(prototype)
+    return {"head.weight": 2 * scale * prototype, "head.bias": -scale * prototype.square().sum(-1)}
+
+
+def widest(backbone: Backbone) -> int:
+    """W of units of two parts. A map from units that serves tasks of one part and of two has so many columns, and
+    the former use the first D of them, in which names and pairs can be compared, too."""
+    return joined_width(backbone.width, 2)
 
 
 def start(backbone: Backbone, theta: Params, batch: Batch) -> Params:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from quickstudy.core.params import detach, leaves, slopes_of
-from quickstudy.core.protocols import Backbone
-from quickstudy.core.types import Adapted, Batch, Episode, Loss, Params
+from quickstudy.core.params import detach
+from quickstudy.core.protocols import Backbone, Slopes
+from quickstudy.core.types import OF_BACKBONE, Adapted, Batch, Episode, Loss, Params
 from quickstudy.learners import heads
-from quickstudy.learners.descent import Order, adapted_from, attention_for, descend, moves, reading
+from quickstudy.learners.descent import Order, adapted_from, at_rate, attention_for, descend, moves
+from quickstudy.learners.exact import slopes_after
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,14 @@ class Maml:
     """
 
     backbone: Backbone
-    moves: tuple[str, ...] = ("backbone.", "lora.")
+    moves: tuple[str, ...] = OF_BACKBONE
     steps: int = 5
     rate: float = 0.5
     order: Order = 2
+
+    @property
+    def slopes(self) -> Slopes:
+        return "exact" if self.order == 2 else "approximate"
 
     def init(self, rng: torch.Generator) -> Params:
         return {**self.backbone.init(rng), "head.scale": torch.tensor(10.0)}
@@ -37,16 +42,11 @@ class Maml:
         return heads.score(self.backbone.units({**theta, **adapted}, query.text), adapted)
 
     def meta_gradient(self, theta: Params, episode: Episode, rng: torch.Generator) -> tuple[Params, Tensor]:
-        at = leaves(theta)
-        with torch.enable_grad(), attention_for(self.order):
-            ended = self._ended(at, episode.support, episode.loss, self.order)
-            loss = episode.loss(self.predict(at, ended, episode.query), episode.query)
-            return slopes_of(loss, at), loss.detach()
+        with attention_for(self.order):
+            return slopes_after(
+                self, episode, theta, lambda at: self._ended(at, episode.support, episode.loss, self.order)
+            )
 
     def _ended(self, theta: Params, support: Batch, loss: Loss, order: Order) -> Params:
         start = {**moves(theta, self.moves), **heads.start(self.backbone, theta, support)}
-        if not len(support.gold):
-            return start
-        start = {name: value if value.requires_grad else value.requires_grad_() for name, value in start.items()}
-        units = reading(self.backbone, theta, support.text, start)
-        return descend(lambda at: loss(heads.score(units(at), at), support), start, self.steps, self.rate, order)
+        return descend(self.backbone, theta, start, support, loss, self.steps, at_rate(self.rate), order)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from quickstudy.core.protocols import Backbone
+from quickstudy.core.protocols import Backbone, Slopes
 from quickstudy.core.types import Adapted, Batch, Episode, Loss, Params
 from quickstudy.learners import heads
-from quickstudy.learners.nothing_learned import no_slopes
+from quickstudy.learners.exact import no_slopes
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,10 @@ class NamesAlone:
 
     backbone: Backbone
     scale: float = 10.0
+
+    @property
+    def slopes(self) -> Slopes:
+        return "none"
 
     def init(self, rng: torch.Generator) -> Params:
         return {}
@@ -29,4 +33,4 @@ class NamesAlone:
         return heads.score(self.backbone.units(theta, query.text), adapted)
 
     def meta_gradient(self, theta: Params, episode: Episode, rng: torch.Generator) -> tuple[Params, Tensor]:
-        return no_slopes(self, theta, episode)
+        return no_slopes(self, episode, theta)

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from quickstudy.core.protocols import Backbone
+from quickstudy.core.protocols import Backbone, Slopes
 from quickstudy.core.types import Adapted, Batch, Episode, Loss, Params
 from quickstudy.learners import heads
-from quickstudy.learners.nothing_learned import no_slopes
+from quickstudy.learners.exact import no_slopes
 
 SMOOTHING = 0.01
 """Added to each class's share of the votes before the logarithm."""
@@ -22,15 +22,18 @@ class Neighbours:
     backbone: Backbone
     k: int = 5
 
+    @property
+    def slopes(self) -> Slopes:
+        return "none"
+
     def init(self, rng: torch.Generator) -> Params:
         return {}
 
     def adapt(self, theta: Params, support: Batch, loss: Loss) -> Adapted:
-        if support.names is None:
-            raise ValueError("neighbours vote for named classes; these classes are a vocabulary")
         with torch.no_grad():
+            names = heads.class_names(self.backbone, theta, support)
             units = self.backbone.units(theta, support.text).flatten(0, 1)
-        member = heads.membership(support.gold, len(support.names.tokens)).to(units)
+        member = heads.membership(support.gold, len(names)).to(units)
         return {"support.units": normalize(units, dim=-1), "support.member": member}
 
     def predict(self, theta: Params, adapted: Adapted, query: Batch) -> Tensor:
@@ -43,4 +46,4 @@ class Neighbours:
         return (share + SMOOTHING).log()
 
     def meta_gradient(self, theta: Params, episode: Episode, rng: torch.Generator) -> tuple[Params, Tensor]:
-        return no_slopes(self, theta, episode)
+        return no_slopes(self, episode, theta)

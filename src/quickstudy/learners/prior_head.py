@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.core.params import detach, leaves, slopes_of
-from quickstudy.core.protocols import Backbone
+from quickstudy.core.protocols import Backbone, Slopes
 from quickstudy.core.types import Adapted, Batch, Episode, Loss, Params
 from quickstudy.learners import convex, heads
 
@@ -30,6 +30,10 @@ class PriorHead:
     strength: float = 1.0
     name_weight: float = 4.0
     temperature: float = 1.0
+
+    @property
+    def slopes(self) -> Slopes:
+        return "exact"
 
     def init(self, rng: torch.Generator) -> Params:
         start = {

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from quickstudy.core.params import detach, leaves, slopes_of
-from quickstudy.core.protocols import Backbone
+from quickstudy.core.params import detach
+from quickstudy.core.protocols import Backbone, Slopes
 from quickstudy.core.types import Adapted, Batch, Episode, Loss, Params
 from quickstudy.learners import heads
+from quickstudy.learners.exact import slopes_after
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Prototypes:
     scale: float = 10.0
     """where theta's own scale starts"""
 
+    @property
+    def slopes(self) -> Slopes:
+        return "exact"
+
     def init(self, rng: torch.Generator) -> Params:
         return {**self.backbone.init(rng), "head.log_scale": torch.tensor(self.scale).log()}
 
@@ -35,16 +40,11 @@ class Prototypes:
         return heads.score(self.backbone.units(theta, query.text), adapted)
 
     def meta_gradient(self, theta: Params, episode: Episode, rng: torch.Generator) -> tuple[Params, Tensor]:
-        at = leaves(theta)
-        with torch.enable_grad():
-            head = self._head(at, episode.support)
-            loss = episode.loss(self.predict(at, head, episode.query), episode.query)
-            return slopes_of(loss, at), loss.detach()
+        return slopes_after(self, episode, theta, lambda at: self._head(at, episode.support))
 
     def _head(self, theta: Params, support: Batch) -> Params:
         names = heads.class_names(self.backbone, theta, support)
         units = self.backbone.units(theta, support.text).flatten(0, 1)
         mean, count = heads.means(units, heads.membership(support.gold, len(names)))
         prototype = torch.where(count[:, None] > 0, mean, names)  # (C, W)
-        scale = theta["head.log_scale"].exp().to(prototype)
-        return {"head.weight": 2 * scale * prototype, "head.bias": -scale * prototype.square().sum(-1)}
+        return heads.nearest(prototype, theta["head.log_scale"].exp())

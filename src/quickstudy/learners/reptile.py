@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from quickstudy.core.protocols import Backbone
+from quickstudy.core.protocols import Backbone, Slopes
 from quickstudy.core.types import Adapted, Batch, Episode, Loss, Params
 from quickstudy.learners.maml import Maml
 
@@ -18,6 +18,10 @@ class Reptile:
     steps: int = 5
     rate: float = 0.5
     head_scale: float = 10.0
+
+    @property
+    def slopes(self) -> Slopes:
+        return "approximate"
 
     def init(self, rng: torch.Generator) -> Params:
         return self.backbone.init(rng)

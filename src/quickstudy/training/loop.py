@@ -165,7 +165,7 @@ def _step(job: _Job, state: State, sinks: list[Watch], began: float) -> None:
     """One outer step."""
     now, plan = state.counters, job.plan
     step = now.step + 1
-    tasks = job.episodes(step)
+    tasks = [episode._replace(progress=now.step / plan.steps) for episode in job.episodes(step)]
     if len(tasks) != plan.tasks:
         raise QuickstudyError(
             f"step {step} got {len(tasks)} episodes where the plan says {plan.tasks}; make `tasks` and the "
@@ -174,13 +174,17 @@ def _step(job: _Job, state: State, sinks: list[Watch], began: float) -> None:
     mean = mean_slopes(job.learner, state.theta, tasks, plan.seed, step, now.in_a_row, MOST_SKIPPED)
     if mean.in_a_row > MOST_SKIPPED:
         raise QuickstudyError(
-            f"meta-training broke down at step {step}: the slopes of {mean.in_a_row} episodes in a row were "
-            "not finite; lower `rate` or the learner's own rate, and begin in another folder"
+            f"meta-training broke down at step {step}: {mean.in_a_row} episodes in a row were left out, the last "
+            f"because {list(mean.skipped.values())[-1]} (begin anew, in another folder)"
         )
     slopes, length = clipped(mean.slopes, plan.clip)
     rate = rate_at(plan, step)
-    records: list[Record] = [{"event": "skipped", "step": step, "task": place} for place in mean.skipped]
-    records.append({"event": "step", "step": step, "loss": mean.loss, "norm": length, "rate": rate})
+    records: list[Record] = [
+        {"event": "skipped", "step": step, "task": place, "why": why} for place, why in mean.skipped.items()
+    ]
+    records.append(
+        {"event": "step", "step": step, "loss": mean.loss, "norm": length, "noise": mean.noise, "rate": rate}
+    )
     with undisturbed():
         if slopes:
             _move(state, slopes, rate)

@@ -43,7 +43,7 @@ class Trained:
         tasks = f"{len(self.start.scores)} validation task{'s' * (len(self.start.scores) != 1)}"
         end = f"after {self.steps} step{'s' * (self.steps != 1)} ({self.stopped})"
         if self.skipped:
-            end += f", {self.skipped} episode{'s' * (self.skipped != 1)} left out for infinite slopes"
+            end += f", {self.skipped} episode{'s' * (self.skipped != 1)} left out because they diverged"
         if self.best_step == 0:
             return (
                 f"Meta-training found nothing better than its start, which is what it returns: "

@@ -66,7 +66,7 @@ class Account:
             self._score, self._best = _number(record["score"]), _number(record["best"])
             return f"step {self.step} of {self.steps}: {self.state()}"
         if event == "skipped":
-            return f"step {self.step} of {self.steps}: an episode was left out, its slopes were not finite"
+            return f"step {self.step} of {self.steps}: an episode was left out: {record['why']}"
         return f"stopped after step {self.step}: {record['stopped']}"
 
     def state(self) -> str:
