@@ -5,11 +5,14 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quickstudy.core.types import QuickstudyError
-from quickstudy.training.plan import Plan, rate_at
+from quickstudy.training.loop import _move
+from quickstudy.training.plan import Plan, rate_at, rate_of
+from quickstudy.training.state import begin
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,8 @@ from quickstudy.training.plan import Plan, rate_at
         ("checkpoint_minutes", math.nan),
         ("seed", -1),
         ("seed", 1.0),
+        ("rates", {"head.": -1.0}),
+        ("rates", {"head.": math.inf}),
     ],
 )
 def test_values_that_cannot_be_are_named(name: str, value: object) -> None:
@@ -44,7 +49,7 @@ def test_values_that_cannot_be_are_named(name: str, value: object) -> None:
         replace(Plan(), **{name: value})
     text = str(error.value)
     text = str(error.value)
-    assert f"the plan's {name} is" in text and ("give" in text or "choose" in text)
+    assert f"the plan's {name.removesuffix('s')}" in text and ("give" in text or "choose" in text)
 
 
 def test_endless_clip_and_checkpoints_are_allowed() -> None:
@@ -66,3 +71,15 @@ def test_the_rate_rises_then_falls_and_is_never_zero(steps: int, warmup: int, de
     assert all(before < after for before, after in pairwise(rates[: top + 1]))
     assert all(before >= after for before, after in pairwise(rates[top:]))
     assert warmup >= steps or rates[warmup] == 0.5
+
+
+def test_weights_have_rates_of_their_own() -> None:
+    """The longest prefix wins; at rate 0 a weight stays, at ten times the rate it goes ten times as far."""
+    plan = Plan(steps=1, rate=0.01, rates={"a.": 0.1, "a.still": 0.0}, warmup=0, decay="constant")
+    assert [rate_of(plan, name) for name in ("a.b", "a.still.c", "b.a.")] == [0.1, 0.0, 0.01]
+    state = begin({name: torch.zeros(2) for name in ("a.b", "a.still", "c")}, plan)
+    _move(state, {name: torch.ones(2) for name in state.theta}, 1.0)
+    moved = {name: -value[0].item() for name, value in state.theta.items()}
+    assert moved == pytest.approx({"a.b": 0.1, "a.still": 0.0, "c": 0.01}, rel=1e-5)
+    with pytest.raises(QuickstudyError, match=r"the plan's rate of 'x\.' is for no weight"):
+        begin({"a": torch.zeros(1)}, Plan(rates={"x.": 1.0}))

@@ -231,7 +231,7 @@ train(EVERY_STEP_KEPT, Path(sys.argv[2]))
 
 def test_really_killed_at_a_random_moment(tmp_path: Path) -> None:
     chance = random.Random()
-    folder, least = tmp_path / "killed", chance.randint(1, EVERY_STEP_KEPT.steps // 2)
+    folder, least = tmp_path / "killed", chance.randint(3, EVERY_STEP_KEPT.steps // 2)
     command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), str(folder)]
     process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
     while process.poll() is None and lines(folder) < least:

@@ -21,7 +21,7 @@ from quickstudy.training import checkpoint
 from quickstudy.training.interrupt import undisturbed
 from quickstudy.training.journal import Record, Watch, open_journal, tensorboard
 from quickstudy.training.outcome import Trained, Validation, is_better
-from quickstudy.training.plan import Plan, rate_at
+from quickstudy.training.plan import Plan, rate_at, share_at
 from quickstudy.training.slopes import clipped, mean_slopes
 from quickstudy.training.state import State, begin, copy, ended
 
@@ -187,17 +187,17 @@ def _step(job: _Job, state: State, sinks: list[Watch], began: float) -> None:
     )
     with undisturbed():
         if slopes:
-            _move(state, slopes, rate)
+            _move(state, slopes, share_at(plan, step))
         seconds = now.seconds + time.monotonic() - began
         skipped = now.skipped + len(mean.skipped)
         state.counters = replace(now, step=step, skipped=skipped, in_a_row=mean.in_a_row, seconds=seconds)
         _tell(sinks, records, seconds)
 
 
-def _move(state: State, slopes: Params, rate: float) -> None:
+def _move(state: State, slopes: Params, share: float) -> None:
     """The only mutation of theta there is."""
     for group in state.optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = group["highest"] * share
     for name, value in state.theta.items():
         value.grad = slopes[name].to(value.dtype)
     state.optimizer.step()

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from quickstudy.core.types import QuickstudyError
@@ -20,6 +20,9 @@ class Plan:
     """episodes an outer step, whose slopes are averaged"""
     rate: float = 1e-3
     """AdamW's highest learning rate"""
+    rates: dict[str, float] = field(default_factory=dict)
+    """highest learning rates of their own for weights whose name begins so, the longest match first: weights of the
+    backbone want small ones, {"backbone." = 3e-5}, scalars of a learner large ones, {"prior." = 0.05}"""
     weight_decay: float = 0.0
     """AdamW's pull towards zero"""
     warmup: int = 20
@@ -44,6 +47,8 @@ class Plan:
             _whole(name, getattr(self, name), least=0)
         for name in ("rate", "clip"):
             _real(name, getattr(self, name), "above 0", lambda value: value > 0)
+        for name, value in self.rates.items():
+            _real(f"rate of {name!a}", value, "finite and 0 or more", lambda value: 0 <= value < math.inf)
         for name in ("weight_decay", "checkpoint_minutes"):
             _real(name, getattr(self, name), "0 or more", lambda value: value >= 0)
         for name in ("rate", "weight_decay"):
@@ -54,15 +59,26 @@ class Plan:
 
 def rate_at(plan: Plan, step: int) -> float:
     """The learning rate of step 1 … plan.steps: a straight rise, then the decay. No step has a rate of 0."""
+    return plan.rate * share_at(plan, step)
+
+
+def rate_of(plan: Plan, name: str) -> float:
+    """The highest learning rate of the weight of that name."""
+    found = [prefix for prefix in plan.rates if name.startswith(prefix)]
+    return plan.rates[max(found, key=len)] if found else plan.rate
+
+
+def share_at(plan: Plan, step: int) -> float:
+    """How much of their highest the learning rates are at step 1 … plan.steps."""
     done = step - 1
     if done < plan.warmup:
-        return plan.rate * (done + 1) / (plan.warmup + 1)
+        return (done + 1) / (plan.warmup + 1)
     share = (done - plan.warmup) / (plan.steps - plan.warmup)
     if plan.decay == "cosine":
-        return plan.rate * (1 + math.cos(math.pi * share)) / 2
+        return (1 + math.cos(math.pi * share)) / 2
     if plan.decay == "linear":
-        return plan.rate * (1 - share)
-    return plan.rate
+        return 1 - share
+    return 1.0
 
 
 def _whole(name: str, value: object, least: int) -> None:

@@ -7,7 +7,7 @@ import torch
 from quickstudy.core.params import detach
 from quickstudy.core.types import Params, QuickstudyError
 from quickstudy.training.outcome import Trained, Validation
-from quickstudy.training.plan import Plan
+from quickstudy.training.plan import Plan, rate_of
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,18 @@ def begin(theta: Params, plan: Plan) -> State:
             raise QuickstudyError(f"theta's {name!a} is {value.dtype}; only floating-point weights can learn")
         if not value.isfinite().all():
             raise QuickstudyError(f"theta's {name!a} is not finite everywhere; start from a sound theta")
+    for prefix in plan.rates:
+        if not any(name.startswith(prefix) for name in theta):
+            raise QuickstudyError(
+                f"the plan's rate of {prefix!a} is for no weight: theta has {', '.join(sorted(theta)[:3])} …"
+            )
     moving = {name: value.detach().clone().requires_grad_() for name, value in theta.items()}
-    optimizer = torch.optim.AdamW(list(moving.values()), lr=plan.rate, weight_decay=plan.weight_decay)
+    highest = {name: rate_of(plan, name) for name in moving}
+    groups = [
+        {"params": [moving[name] for name in moving if highest[name] == rate], "lr": rate, "highest": rate}
+        for rate in sorted(set(highest.values()))
+    ]
+    optimizer = torch.optim.AdamW(groups, weight_decay=plan.weight_decay)
     return State(moving, optimizer, copy(theta), Counters())
 
 
