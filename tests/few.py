@@ -7,11 +7,13 @@ from quickstudy.backbones.encoder import Encoder
 from quickstudy.backbones.passages import Passages
 from quickstudy.backbones.scope import scope as read_scope
 from quickstudy.backbones.small import Sizes, Small
+from quickstudy.backbones.writing import Writing
 from quickstudy.core.protocols import Learner, TaskKind
-from quickstudy.core.types import Episode, Params
+from quickstudy.core.types import Batch, Episode, Marks, Params, Text
 from quickstudy.kinds.classification import Classification
 from quickstudy.kinds.labelled import Labelled
 from quickstudy.kinds.multilabel import MultiLabel
+from quickstudy.kinds.rewards import exact_match
 from quickstudy.text.reader import Reader
 
 SENTENCES = {
@@ -35,8 +37,8 @@ def backbone(written: str = "head") -> Passages:
 
 def encoder(written: str = "head", vocabulary: int = 300) -> Encoder:
     """Two layers of width eight in float64."""
-    small = Small(Sizes(vocabulary, width=8, layers=2, heads=2, positions=32, seed=3)).double()
-    return Encoder(small, "layers", 8, scope=read_scope(written))
+    small = Small(Sizes(vocabulary, width=8, layers=2, heads=2, positions=512, seed=3)).double()
+    return Encoder(small, "layers", 8, scope=read_scope(written), writes=Writing(Marks(512), Small.output))
 
 
 def kinds() -> dict[str, TaskKind]:
@@ -60,7 +62,7 @@ def examples(kind: TaskKind, some: slice) -> list[Labelled]:
 
 def episode(kind: TaskKind, shots: int) -> Episode:
     support, query = examples(kind, slice(0, shots)), examples(kind, slice(2, 3))
-    return Episode(kind.encode(support, CLASSES), kind.encode(query, CLASSES), kind.loss)
+    return Episode(kind.encode(support, CLASSES), kind.encode(query, CLASSES), kind.loss, exact_match)
 
 
 def start(learner: Learner) -> Params:
@@ -70,3 +72,37 @@ def start(learner: Learner) -> Params:
     return {
         name: value + 0.05 * torch.randn(value.shape, generator=rng, dtype=value.dtype) for name, value in drawn.items()
     }
+
+
+class Vectors:
+    """A backbone that hands on the vectors it was given: row i of the table for token i."""
+
+    def __init__(self, table: torch.Tensor) -> None:
+        self.table = table
+        self.width = table.shape[1]
+
+    def init(self, rng: torch.Generator) -> dict:
+        return {}
+
+    def depth(self, moving) -> int:
+        return 0
+
+    def units(self, params, text: Text, lower=None) -> torch.Tensor:
+        return self.table[text.tokens[:, 0]][:, None]
+
+
+def rows(index: torch.Tensor) -> Text:
+    return Text(index[:, None], torch.ones_like(index)[:, None].byte(), torch.zeros(len(index), 1, 1, 2).long())
+
+
+def vector_task(seed: int = 0, n: int = 30, classes: int = 3, width: int = 5) -> tuple[Vectors, Batch, Batch]:
+    """Gaussian classes; the names' vectors stand last in the table."""
+    rng = torch.Generator().manual_seed(seed)
+    centres = torch.randn(classes, width, generator=rng, dtype=torch.float64)
+    gold = torch.arange(2 * n) % classes
+    units = centres[gold] + 0.7 * torch.randn(2 * n, width, generator=rng, dtype=torch.float64)
+    names = centres + torch.randn(classes, width, generator=rng, dtype=torch.float64)
+    backbone = Vectors(torch.cat([units, names]))
+    text = rows(torch.arange(2 * n, 2 * n + classes))
+    support = Batch(rows(torch.arange(n)), gold[:n, None], text)
+    return backbone, support, Batch(rows(torch.arange(n, 2 * n)), gold[n:, None], text)

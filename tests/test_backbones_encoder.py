@@ -15,7 +15,7 @@ from quickstudy.core.params import leaves, same, slopes_of
 from quickstudy.core.types import GIVEN, PADDING, Params, QuickstudyError, Text
 
 SIZES = Sizes(vocabulary=40, width=16, layers=3, heads=2, positions=16)
-SCOPES = ["head", "last(0)", "last(1)", "last(2)", "last(9)", "lora(2)", "lora(2, 1)", "all"]
+SCOPES = ["head", "last(1)", "last(2)", "last(9)", "lora(2)", "lora(2, 1)", "all"]
 
 
 def made(written: str = "head", **other: object) -> Encoder:
@@ -64,7 +64,6 @@ def test_the_start_of_every_scope_changes_nothing(written: str) -> None:
 def test_depth_counts_the_layers_below_the_lowest_weight_that_moves() -> None:
     wanted = {
         "head": 3,
-        "last(0)": 3,
         "last(1)": 2,
         "last(2)": 1,
         "last(9)": 0,

@@ -21,7 +21,20 @@ def test_a_scope_reads_as_it_is_written(written: str) -> None:
 def test_scopes_mean_what_they_say() -> None:
     assert scope("head") == HEAD
     assert scope(" lora(4,1) ") == Scope("lora", 4, 1)
-    assert scope("last(0)") == Scope("last", last=0)
+    assert scope("last(2)") == Scope("last", last=2)
+
+
+@pytest.mark.parametrize("written", ["last(0)", "lora(0)", "lora(8, 0)", "last(00)"])
+def test_a_scope_that_names_no_weights_is_refused_and_head_named(written: str) -> None:
+    with pytest.raises(QuickstudyError, match="names no weights; write head") as error:
+        scope(written)
+    assert written in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("written", ["last(1025)", "lora(9999999999)", "lora(8, 2000)"])
+def test_a_scope_of_more_than_any_backbone_has_is_refused(written: str) -> None:
+    with pytest.raises(QuickstudyError, match="is not from 1 to 1024"):
+        scope(written)
 
 
 @given(st.text(max_size=12))

@@ -5,15 +5,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
+from quickstudy.core.types import Batch, batch_rows, rows
 from quickstudy.episodes.cleaning import normalised_key
 from quickstudy.kinds.labelled import Labelled, texts
+from quickstudy.learners.maml import Maml
+from quickstudy.learners.meta_sgd import MetaSgd
 
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT))  # benchmarks are not installed; `python -m` finds them in the project's folder
 
 from bench.contest.drawing import Pool, drawn  # noqa: E402
+from bench.known import sinusoid  # noqa: E402
+from bench.known.numbers import Perceptron, Stacked  # noqa: E402
 from bench.shared.data import data_folder  # noqa: E402
 from bench.shared.parts import part  # noqa: E402
 from bench.shared.result import Bar, Output  # noqa: E402
@@ -97,3 +104,27 @@ def test_draws_are_nested_share_a_query_and_no_text(own_query: bool) -> None:
     keys = [{normalised_key(texts(each)) for each in side} for side in (four.support, four.query)]
     assert not keys[0] & keys[1]
     assert len(keys[0]) == len(four.support)
+
+
+@pytest.mark.parametrize("kind", [Maml, MetaSgd])
+def test_waves_that_are_adapted_together_are_adapted_as_each_alone(kind: type[Maml] | type[MetaSgd]) -> None:
+    learner = Stacked(kind(Perceptron(), steps=2, rate=0.02, head_rate=0.02))
+    theta = {name: value.double() for name, value in learner.inner.init(torch.Generator().manual_seed(0)).items()}
+    rng = np.random.default_rng(0)
+    both = sinusoid.episode(rng, sinusoid.waves(rng, 2), 4, 6, False)
+
+    def alone(batch: Batch, place: int) -> Batch:
+        index = torch.arange(len(batch.gold)).view(2, -1)[place]
+        return batch_rows(batch, index)._replace(names=rows(batch.names, torch.tensor([place])))
+
+    together, loss = learner.meta_gradient(theta, both, torch.Generator())
+    each = [
+        learner.meta_gradient(
+            theta, both._replace(support=alone(both.support, place), query=alone(both.query, place)), torch.Generator()
+        )
+        for place in range(2)
+    ]
+    torch.testing.assert_close(loss, (each[0][1] + each[1][1]) / 2)
+    for name, slope in together.items():
+        torch.testing.assert_close(slope, (each[0][0][name] + each[1][0][name]) / 2)
+    assert (each[0][1] - each[1][1]).abs() > 0.1

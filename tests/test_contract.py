@@ -100,10 +100,10 @@ def test_first_order_maml_differs_from_the_true_slope_and_is_the_slope_where_ada
 
 def test_reptile_slopes_are_the_way_adaptation_went() -> None:
     """Nichol et al. 2018, eq. 4; one inner step gives the rate times the support's own slope."""
-    made = dataclasses.replace(learner("reptile", "last(1)"), steps=1, rate=0.1)
+    made = dataclasses.replace(learner("reptile", "last(1)"), steps=1, rate=0.1, head_rate=0.1)
     theta, task = start(made), episode(KINDS["one label"], 2)
     slopes, _ = made.meta_gradient(theta, task, torch.Generator())
-    one_step = Maml(made.backbone, steps=1, rate=0.1, order=1)
+    one_step = Maml(made.backbone, steps=1, rate=0.1, head_rate=0.1, order=1)
     ended = one_step.adapt({**theta, "head.scale": torch.tensor(made.head_scale)}, task.support, task.loss)
     assert all(torch.equal(slopes[name], theta[name] - ended[name]) for name in theta)
     assert any(slope.abs().max() > 0 for slope in slopes.values())
@@ -127,13 +127,25 @@ def random_direction(theta: Params) -> Params:
     return {name: torch.randn(value.shape, generator=rng, dtype=value.dtype) for name, value in theta.items()}
 
 
-def finite_difference(made: Learner, theta: Params, task, direction: Params, h: float = 1e-5) -> torch.Tensor:
-    """The fourth-order central difference of the query loss after adaptation."""
+def finite_difference(made: Learner, theta: Params, task, direction: Params) -> torch.Tensor:
+    """The fourth-order central difference of the query loss after adaptation: that of the steps tried which differs
+    least from the step before it (too long a step misses curvature, too short a one is lost in rounding)."""
 
     def loss(step: float) -> torch.Tensor:
-        moved = {name: value + step * h * direction[name] for name, value in theta.items()}
+        moved = {name: value + step * direction[name] for name, value in theta.items()}
         adapted = made.adapt(moved, task.support, task.loss)
         with torch.no_grad():
             return task.loss(made.predict(moved, adapted, task.query), task.query)
 
-    return (8 * (loss(1) - loss(-1)) - (loss(2) - loss(-2))) / (12 * h)
+    def difference(h: float) -> torch.Tensor:
+        return (8 * (loss(h) - loss(-h)) - (loss(2 * h) - loss(-2 * h))) / (12 * h)
+
+    before, best, gap = difference(3e-5), None, float("inf")
+    for h in (1e-5, 3e-6, 1e-6, 3e-7):
+        now = difference(h)
+        if abs(now - before) < gap:
+            best, gap = now, abs(now - before)
+        if gap <= 1e-8 * abs(now):
+            break
+        before = now
+    return best

@@ -5,12 +5,11 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from few import CLASSES, encoder, episode, kinds, start
+from few import CLASSES, encoder, episode, kinds, rows, start, vector_task
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from quickstudy.core.params import detach, leaves, slopes_of
-from quickstudy.core.types import Batch, Text
 from quickstudy.learners import convex
 from quickstudy.learners.descent import at_rate, path
 from quickstudy.learners.fine_tune import FineTune
@@ -22,40 +21,6 @@ from quickstudy.learners.prior_head import PriorHead
 from quickstudy.learners.prototypes import Prototypes
 
 KIND = kinds()["one label"]
-
-
-class Vectors:
-    """A backbone that hands on the vectors it was given: row i of the table for token i."""
-
-    def __init__(self, table: torch.Tensor) -> None:
-        self.table = table
-        self.width = table.shape[1]
-
-    def init(self, rng: torch.Generator) -> dict:
-        return {}
-
-    def depth(self, moving) -> int:
-        return 0
-
-    def units(self, params, text: Text, lower=None) -> torch.Tensor:
-        return self.table[text.tokens[:, 0]][:, None]
-
-
-def rows(index: torch.Tensor) -> Text:
-    return Text(index[:, None], torch.ones_like(index)[:, None].byte(), torch.zeros(len(index), 1, 1, 2).long())
-
-
-def vector_task(seed: int = 0, n: int = 30, classes: int = 3, width: int = 5) -> tuple[Vectors, Batch, Batch]:
-    """Gaussian classes; the names' vectors stand last in the table."""
-    rng = torch.Generator().manual_seed(seed)
-    centres = torch.randn(classes, width, generator=rng, dtype=torch.float64)
-    gold = torch.arange(2 * n) % classes
-    units = centres[gold] + 0.7 * torch.randn(2 * n, width, generator=rng, dtype=torch.float64)
-    names = centres + torch.randn(classes, width, generator=rng, dtype=torch.float64)
-    backbone = Vectors(torch.cat([units, names]))
-    text = rows(torch.arange(2 * n, 2 * n + classes))
-    support = Batch(rows(torch.arange(n)), gold[:n, None], text)
-    return backbone, support, Batch(rows(torch.arange(n, 2 * n)), gold[n:, None], text)
 
 
 def test_frozen_linear_is_scikit_learns_logistic_regression() -> None:
@@ -156,7 +121,7 @@ def test_the_minimum_of_a_quadratic_and_slopes_through_it() -> None:
 def test_descent_on_a_quadratic_is_the_closed_form(order) -> None:
     """w <- w - rate h w for loss h w^2 / 2, so w_k = (1 - rate h)^k w_0; order 1 has the identity as its slope."""
     start_at = leaves({"w": torch.tensor([2.0, -1.0], dtype=torch.float64)})
-    *_, ended = path(lambda at: (3 * at["w"].square()).sum() / 2, start_at, 4, at_rate(0.1), order)
+    *_, ended = path(lambda at: (3 * at["w"].square()).sum() / 2, start_at, 4, at_rate(0.1, 0.1), order)
     torch.testing.assert_close(ended["w"].detach(), 0.7**4 * start_at["w"].detach())
     slope = slopes_of(ended["w"].sum(), start_at)["w"]
     torch.testing.assert_close(slope, torch.full_like(slope, 0.7**4 if order == 2 else 1.0))

@@ -2,11 +2,12 @@
 
 A shell block may hold here-documents (`cat > FILE <<'END'`) and `quickstudy` commands, with `< FILE` or after
 `echo "…" |`. `# …` below a command is what it prints, `# -> …` behind an expression its value; a `0.…` stands for any
-number. A block after `<!-- not run: why -->` is left out. The learner in docs/architecture.md is put through what
-every learner must do.
+number. A block after `<!-- not run: why -->` is left out. The learner in docs/learners.md is put through what every
+learner must do, and that page names every learner.
 """
 
 import ast
+import inspect
 import re
 import shlex
 import sys
@@ -17,7 +18,8 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from few import CLASSES, backbone, episode, kinds, start
+from few import CLASSES, backbone, episode, kinds, start, vector_task
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from test_contract import finite_difference, random_direction
 from typer.testing import CliRunner
 
@@ -27,7 +29,8 @@ from quickstudy.cli import app
 from quickstudy.student import load
 
 ROOT = Path(__file__).parent.parent
-README, CHINESE, ARCHITECTURE = ROOT / "README.md", ROOT / "README.zh.md", ROOT / "docs" / "architecture.md"
+README, CHINESE = ROOT / "README.md", ROOT / "README.zh.md"
+ARCHITECTURE, LEARNERS, FINDINGS = (ROOT / "docs" / f"{name}.md" for name in ("architecture", "learners", "findings"))
 E5 = next(row.where for row in available() if row.name == "e5-small")
 
 
@@ -91,7 +94,7 @@ def test_the_two_commands_stand_at_the_top(page: Path) -> None:
     assert all(f"\n{command.split()[1]}: " in targets for command in commands)
 
 
-@pytest.mark.parametrize("page", [README, CHINESE, ARCHITECTURE], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [README, CHINESE, ARCHITECTURE, LEARNERS], ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     headings = {
@@ -120,24 +123,31 @@ def test_every_command_in_the_chinese_page_is_one() -> None:
             assert all(option in said.output for option in options), (block.line, command)
 
 
+def test_the_page_of_learners_has_every_learner_and_its_file() -> None:
+    text = LEARNERS.read_text(encoding="utf-8")
+    for name, made in config.LEARNERS.items():
+        assert f"`{name}`" in text, name
+        assert Path(inspect.getfile(made)).stem == name, "a learner's file has its name"
+
+
 @pytest.fixture
-def ridge() -> Iterator[type]:
-    """The learner that docs/architecture.md writes, in the catalogue."""
-    code = next(block.code for block in blocks(ARCHITECTURE) if "class Ridge" in block.code)
-    module = types.ModuleType("ridge_of_the_docs")
+def discriminant() -> Iterator[type]:
+    """The learner that docs/learners.md writes, in the catalogue."""
+    code = next(block.code for block in blocks(LEARNERS) if "class Discriminant" in block.code)
+    module = types.ModuleType("learner_of_the_docs")
     sys.modules[module.__name__] = module
-    exec(compile(code, str(ARCHITECTURE), "exec"), module.__dict__)
+    exec(compile(code, str(LEARNERS), "exec"), module.__dict__)
     learners = dict(config.LEARNERS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(config, "LEARNERS", {**learners, "ridge": module.Ridge})
-        yield module.Ridge
+        patch.setattr(config, "LEARNERS", {**learners, "discriminant": module.Discriminant})
+        yield module.Discriminant
     del sys.modules[module.__name__]
 
 
 @pytest.mark.parametrize("shots", [0, 2])
 @pytest.mark.parametrize("kind", kinds().values(), ids=kinds())
-def test_the_learner_of_the_docs_keeps_the_contract(ridge: type, kind, shots: int) -> None:
-    made = ridge(backbone=backbone("last(1)"))
+def test_the_learner_of_the_docs_keeps_the_contract(discriminant: type, kind, shots: int) -> None:
+    made = discriminant(backbone=backbone("last(1)"))
     theta, task = start(made), episode(kind, shots)
     adapted = made.adapt(theta, task.support, task.loss)
     assert made.predict(theta, adapted, task.query).shape == (3, 1, len(CLASSES))
@@ -149,9 +159,21 @@ def test_the_learner_of_the_docs_keeps_the_contract(ridge: type, kind, shots: in
     torch.testing.assert_close(found, difference, rtol=1e-6, atol=1e-9)
 
 
-def test_the_learner_of_the_docs_learns_a_task(ridge: type) -> None:
+def test_the_learner_of_the_docs_is_linear_discriminant_analysis(discriminant: type) -> None:
+    """Against scikit-learn, which shrinks another way: with as much data as dimensions and hardly any shrinkage."""
+    rng = torch.Generator().manual_seed(0)
+    vectors, support, query = vector_task(seed=0, n=60, width=4)
+    made = discriminant(vectors, shrinkage=1e-5)
+    theta = {name: value.double() for name, value in made.init(rng).items()}
+    said = made.predict(theta, made.adapt(theta, support, kinds()["one label"].loss), query)[:, 0].argmax(-1)
+    peer = LinearDiscriminantAnalysis(solver="lsqr", priors=[1 / 3] * 3)
+    peer.fit(vectors.table[:60].numpy(), support.gold[:, 0].numpy())
+    assert said.tolist() == peer.predict(vectors.table[60:120].numpy()).tolist()
+
+
+def test_the_learner_of_the_docs_learns_a_task(discriminant: type) -> None:
     examples = [("where is my card", "card"), ("my card is gone", "card"), ("I forgot my pin", "pin")]
-    task = load(learner="ridge").learn(examples)
+    task = load(learner="discriminant").learn(examples)
     assert task.predict(["the pin is wrong"])[0].label == "pin"
 
 

@@ -64,7 +64,7 @@ def test_a_learner_that_learns_nothing_is_refused() -> None:
     learner = Reptile(backbone)
     theta = learner.init(torch.Generator())
     with pytest.raises(QuickstudyError, match="choose a learner or a scope that learns"):
-        meta_train(learner, theta, lambda step: [], lambda theta: Validation(0.0, 0.0, (0.0,)), PLAN)
+        meta_train(learner, theta, lambda step, history: [], lambda theta: Validation(0.0, 0.0, (0.0,)), PLAN)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_real_learners_stop_and_go_on(name: str, scope: Scope, tmp_path: Path) -
     learner = LEARNERS[name](backbone)
     theta = learner.init(torch.Generator().manual_seed(0))
 
-    def episodes(step: int) -> Sequence[Episode]:
+    def episodes(step: int, history: object = ()) -> Sequence[Episode]:
         return [draw(kind, (1, step, place)) for place in range(PLAN.tasks)]
 
     def validate(theta: Params) -> Validation:
@@ -94,12 +94,12 @@ def test_real_learners_stop_and_go_on(name: str, scope: Scope, tmp_path: Path) -
             losses.append(episode.loss(found, episode.query).item())
         return Validation(sum(scores) / 3, sum(losses) / 3, tuple(scores))
 
-    def stopping(step: int) -> Sequence[Episode]:
+    def stopping(step: int, history: object) -> Sequence[Episode]:
         if step == 4:
             raise KeyboardInterrupt
         return episodes(step)
 
-    def train(source: Callable[[int], Sequence[Episode]], folder: Path | None) -> Trained:
+    def train(source: Callable[..., Sequence[Episode]], folder: Path | None) -> Trained:
         return meta_train(learner, theta, source, validate, PLAN, folder)
 
     whole = train(episodes, None)

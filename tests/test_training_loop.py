@@ -68,7 +68,7 @@ def task(rng: torch.Generator) -> Episode:
     return Episode(batch(4), batch(6), squares)
 
 
-def episodes(step: int) -> Sequence[Episode]:
+def episodes(step: int, history: object = ()) -> Sequence[Episode]:
     rng = generator(7, step, 0)
     return [task(rng) for _ in range(QUICK.tasks)]
 
@@ -225,7 +225,7 @@ def test_what_cannot_be_trained_is_refused() -> None:
     with pytest.raises(QuickstudyError, match="validation gave no finite score"):
         train(validate=lambda theta: Validation(0.0, 0.0, ()))
     with pytest.raises(QuickstudyError, match="step 1 got 0 episodes where the plan says 2"):
-        train(episodes=lambda step: [])
+        train(episodes=lambda step, history: [])
     with pytest.raises(QuickstudyError, match=r"do not fit its theta at rate\.step"):
         train(learner=Forgetful())
 

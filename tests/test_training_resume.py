@@ -158,9 +158,9 @@ def test_a_real_control_c(tmp_path: Path, place: str) -> None:
     parts: dict[str, Any] = {"episodes": episodes, "validate": validate, "watch": lambda record: None}
     usual = parts[place]
 
-    def pressed(given: Any) -> Any:
-        press(given)
-        return usual(given)
+    def pressed(*given: Any) -> Any:
+        press(given[0])
+        return usual(*given)
 
     parts[place] = pressed
     plan = replace(SHORT, checkpoint_minutes=math.inf)
@@ -269,7 +269,7 @@ def test_broken_episodes_are_counted_over_a_stop(tmp_path: Path) -> None:
     """Five broken in a row are borne, six are not, wherever the run was cut."""
     learner = Breaking(lambda call: 4 <= call <= 9)
 
-    def stop(step: int) -> Any:
+    def stop(step: int, history: object) -> Any:
         if step == 4:
             raise KeyboardInterrupt
         return episodes(step)
@@ -352,7 +352,7 @@ def test_folders_that_cannot_be_trained_in(tmp_path: Path) -> None:
 def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
     pytest.importorskip("fcntl")
 
-    def second(step: int) -> Any:
+    def second(step: int, history: object) -> Any:
         with pytest.raises(QuickstudyError, match="another process trains in the folder"):
             train(SHORT, tmp_path)
         return episodes(step)

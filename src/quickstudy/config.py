@@ -8,17 +8,33 @@ from collections.abc import Mapping
 from typing import Any
 
 from quickstudy.core.protocols import Backbone, Learner
-from quickstudy.core.types import QuickstudyError
+from quickstudy.core.types import QuickstudyError, Reward
 from quickstudy.kinds.classification import Classification
 from quickstudy.kinds.multilabel import MultiLabel
+from quickstudy.kinds.rewards import exact_match, example_f1, macro_f1
+from quickstudy.learners.anil import Anil
 from quickstudy.learners.fine_tune import FineTune
 from quickstudy.learners.frozen_linear import FrozenLinear
+from quickstudy.learners.imaml import Imaml
+from quickstudy.learners.in_context import InContext
+from quickstudy.learners.learned_optimizer import LearnedOptimizer
+from quickstudy.learners.leopard import Leopard
 from quickstudy.learners.maml import Maml
+from quickstudy.learners.maml_pp import MamlPP
+from quickstudy.learners.matching import Matching
+from quickstudy.learners.meta_mapping import MetaMapping
+from quickstudy.learners.meta_sgd import MetaSgd
+from quickstudy.learners.named_prototypes import NamedPrototypes
 from quickstudy.learners.names_alone import NamesAlone
 from quickstudy.learners.neighbours import Neighbours
+from quickstudy.learners.policy_gradient import PolicyGradient
 from quickstudy.learners.prior_head import PriorHead
+from quickstudy.learners.proto_maml import ProtoMaml
 from quickstudy.learners.prototypes import Prototypes
+from quickstudy.learners.relation_network import RelationNetwork
 from quickstudy.learners.reptile import Reptile
+from quickstudy.learners.ridge import Ridge
+from quickstudy.learners.shared_space import SharedSpace
 
 LEARNERS: Mapping[str, type] = {
     "prior_head": PriorHead,
@@ -26,13 +42,29 @@ LEARNERS: Mapping[str, type] = {
     "frozen_linear": FrozenLinear,
     "fine_tune": FineTune,
     "maml": Maml,
+    "anil": Anil,
+    "meta_sgd": MetaSgd,
+    "maml_pp": MamlPP,
+    "proto_maml": ProtoMaml,
+    "imaml": Imaml,
     "reptile": Reptile,
     "neighbours": Neighbours,
     "names_alone": NamesAlone,
+    "ridge": Ridge,
+    "named_prototypes": NamedPrototypes,
+    "matching": Matching,
+    "relation_network": RelationNetwork,
+    "leopard": Leopard,
+    "learned_optimizer": LearnedOptimizer,
+    "policy_gradient": PolicyGradient,
+    "shared_space": SharedSpace,
+    "meta_mapping": MetaMapping,
+    "in_context": InContext,
 }
-WITHIN: Mapping[str, Mapping[str, Any]] = {}
+WITHIN: Mapping[str, Mapping[str, Any]] = {"policy_gradient": {"inner": {"name": "prior_head"}}}
 """What a learner that wraps another one wraps where a recipe does not say."""
 KINDS: Mapping[str, type] = {"classification": Classification, "multilabel": MultiLabel}
+REWARDS: Mapping[str, Reward] = {"exact_match": exact_match, "macro_f1": macro_f1, "example_f1": example_f1}
 
 
 def build(catalogue: Mapping[str, type], table: Mapping[str, Any], where: str, given: Mapping[str, Any]) -> Any:

@@ -12,7 +12,8 @@ from quickstudy import config
 from quickstudy import recipe as recipes
 from quickstudy.core.protocols import Learner, TaskKind
 from quickstudy.core.scoring import scorer
-from quickstudy.core.types import DivergedError, Draw, Episode, Params, QuickstudyError
+from quickstudy.core.types import DivergedError, Draw, Episode, Params, QuickstudyError, Reward
+from quickstudy.episodes.choosing import Chooser, Policy, Seen, tally
 from quickstudy.episodes.leaks import without_leaks
 from quickstudy.episodes.loading import load
 from quickstudy.episodes.mixing import Mixture
@@ -25,7 +26,7 @@ from quickstudy.recipe import Recipe, SourceTable, ValidatingTable
 from quickstudy.student import Student, backbone, fresh
 from quickstudy.training import loop
 from quickstudy.training.journal import Watch
-from quickstudy.training.outcome import Validation
+from quickstudy.training.outcome import History, Validation
 from quickstudy.training.plan import Plan
 
 FILE = "student.qs"
@@ -38,7 +39,8 @@ def meta_train(
 
     `folder` keeps checkpoints, the journal and, at the end, `student.qs`, which `load` opens; the same call goes on
     where a killed one stopped and ends with the same weights. `watch` is told of every step. The student's `about`
-    holds the recipe and, under "summary", what came of it; "leaks" says which rows were dropped beforehand.
+    holds the recipe and, under "summary", what came of it; "leaks" says which rows were dropped beforehand, "sources"
+    how often each was drawn and how likely it was at the end.
     """
     read = recipes.read(recipe)
     table = read.student
@@ -50,10 +52,12 @@ def meta_train(
         watch({"event": "note", "text": leaks})
     draws = validation_draws(validation, kind, read.validating)
     learner = student.steady()
+    mixture = Mixture(tuple(train), read.alpha)
+    chooser = Policy(mixture, read.choosing) if read.choosing else mixture
     trained = loop.meta_train(
         learner,
         student.theta,
-        stream(Mixture(tuple(train), read.alpha), kind, read.episodes, read.training),
+        stream(chooser, kind, read.episodes, read.training, config.REWARDS[read.reward]),
         judge(learner, kind, draws, read.validating),
         read.training,
         folder,
@@ -61,6 +65,9 @@ def meta_train(
         about=_about(read, (*train, *validation), kind),
     )
     about = {"recipe": read.written, "summary": trained.summary(), "leaks": leaks}
+    about["sources"] = tally(
+        chooser, read.training.seed, seen(trained.history, read.training), (trained.steps + 1) * read.training.tasks
+    )
     student = dataclasses.replace(student, theta=trained.theta, about=about)
     if folder is not None:
         path = Path(folder) / FILE
@@ -95,18 +102,25 @@ def _held_out(source: Source, recipe: Recipe, kind: TaskKind) -> Splits:
     return by_class(source, kind, Fractions(1 - share, share, 0.0), recipe.training.seed)
 
 
-def stream(mixture: Mixture, kind: TaskKind, shape: Shape, plan: Plan) -> Callable[[int], list[Episode]]:
-    """The episodes of an outer step, a function of the step alone."""
+def stream(
+    chooser: Chooser, kind: TaskKind, shape: Shape, plan: Plan, reward: Reward | None = None
+) -> Callable[[int, History], list[Episode]]:
+    """The episodes of an outer step, a function of the step and of what validation found before it."""
 
-    def episodes(step: int) -> list[Episode]:
-        numbers = range(step * plan.tasks, (step + 1) * plan.tasks)
+    def episodes(step: int, history: History) -> list[Episode]:
+        past = seen(history, plan)
         return [
-            episode(draw(source, kind, narrowed(shape, source, kind), n), kind)
-            for n in numbers
-            for source in [mixture.source(n, plan.seed)]
+            episode(draw(source, kind, narrowed(shape, source, kind), n), kind, reward)
+            for n in range(step * plan.tasks, (step + 1) * plan.tasks)
+            for source in [chooser.source(n, plan.seed, past)]
         ]
 
     return episodes
+
+
+def seen(history: History, plan: Plan) -> Seen:
+    """Validations as a chooser sees them: which episode comes next, and the score."""
+    return tuple(((step + 1) * plan.tasks, found.score) for step, found in history)
 
 
 def narrowed(shape: Shape, source: Source, kind: TaskKind) -> Shape:
@@ -120,9 +134,10 @@ def narrowed(shape: Shape, source: Source, kind: TaskKind) -> Shape:
     return dataclasses.replace(shape, ways=(min(low, classes), min(high, classes)))
 
 
-def episode(drawn: Draw, kind: TaskKind) -> Episode:
+def episode(drawn: Draw, kind: TaskKind, reward: Reward | None = None) -> Episode:
     """An episode as a learner sees it."""
-    return Episode(kind.encode(drawn.support, drawn.classes), kind.encode(drawn.query, drawn.classes), kind.loss)
+    support, query = (kind.encode(examples, drawn.classes) for examples in (drawn.support, drawn.query))
+    return Episode(support, query, kind.loss, reward)
 
 
 def validation_draws(validation: Sequence[Source], kind: TaskKind, table: ValidatingTable) -> list[Draw]:

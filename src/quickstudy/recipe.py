@@ -5,11 +5,12 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, cast, get_type_hints
 
 from quickstudy import config
 from quickstudy.backbones.encoder import Precision
 from quickstudy.core.types import QuickstudyError
+from quickstudy.episodes.choosing import Choosing
 from quickstudy.episodes.shapes import Shape
 from quickstudy.training.plan import Plan
 
@@ -71,6 +72,10 @@ class Recipe:
     kind: dict[str, Any]
     episodes: Shape
     alpha: float
+    reward: str
+    """what learners that follow one are rewarded by, of config.REWARDS"""
+    choosing: Choosing | None
+    """None: sources are drawn by weight and alpha to the end"""
     train: tuple[SourceTable, ...]
     validation: tuple[SourceTable, ...]
     test: tuple[SourceTable, ...]
@@ -83,12 +88,25 @@ class Recipe:
 def read(given: str | Path | Mapping[str, Any]) -> Recipe:
     """A recipe from its file or from the same tables in Python. Unknown keys fail and name the near miss."""
     title, folder, tables = _tables(given)
-    known = {"student", "learner", "kind", "episodes", "train", "validation", "test", "validating", "training"}
+    known = {
+        "student",
+        "learner",
+        "kind",
+        "episodes",
+        "train",
+        "validation",
+        "test",
+        "validating",
+        "training",
+        "choosing",
+    }
     for key in tables:
         if key not in known:
             raise QuickstudyError(f"{title}: there is no table {config.near(key, known)}")
     episodes = dict(tables.get("episodes", {}))
     alpha = config.checked(episodes.pop("alpha", 0.0), float, f"{title}, [episodes]: alpha")
+    reward = _reward(episodes.pop("reward", "exact_match"), f"{title}, [episodes]: reward")
+    choosing = _choosing(episodes.pop("choose", "weights"), tables, title)
     train = _sources(tables.get("train", []), f"{title}, [[train]]")
     if not train:
         raise QuickstudyError(f"{title}: there is no [[train]] source; name one data set at least")
@@ -100,6 +118,8 @@ def read(given: str | Path | Mapping[str, Any]) -> Recipe:
         dict(tables.get("kind", {"name": "classification"})),
         _made(Shape, episodes, f"{title}, [episodes]"),
         alpha,
+        reward,
+        choosing,
         train,
         _sources(tables.get("validation", []), f"{title}, [[validation]]"),
         _sources(tables.get("test", []), f"{title}, [[test]]"),
@@ -132,6 +152,20 @@ def _tables(given: str | Path | Mapping[str, Any]) -> tuple[str, Path, dict[str,
         raise QuickstudyError(f"there is no recipe {path}; give the path of a TOML file") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise QuickstudyError(f"{path} cannot be read as TOML: {error}") from None
+
+
+def _reward(name: Any, where: str) -> str:
+    config.pick(config.REWARDS, config.checked(name, str, where), where)
+    return str(name)
+
+
+def _choosing(choose: Any, tables: Mapping[str, Any], title: str) -> Choosing | None:
+    """How sources are chosen by progress, where the recipe says that they are."""
+    if config.checked(choose, Literal["weights", "progress"], f"{title}, [episodes]: choose") == "progress":
+        return cast(Choosing, _made(Choosing, tables.get("choosing", {}), f"{title}, [choosing]"))
+    if "choosing" in tables:
+        raise QuickstudyError(f'{title}: [choosing] is read only where [episodes] says choose = "progress"; say so')
+    return None
 
 
 def _sources(tables: Any, where: str) -> tuple[SourceTable, ...]:

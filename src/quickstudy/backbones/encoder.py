@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import torch
@@ -13,12 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from quickstudy.backbones import lora
+from quickstudy.backbones import likelihood, lora
+from quickstudy.backbones.chunks import unsort, widened
 from quickstudy.backbones.pooling import Pooling, join, joined_width, pool
 from quickstudy.backbones.scope import HEAD, Scope
 from quickstudy.backbones.standin import Kept, Pass
 from quickstudy.backbones.survey import Survey, probe, survey
-from quickstudy.core.types import OF_BACKBONE, PADDING, Lower, Params, QuickstudyError, Text
+from quickstudy.backbones.writing import Writing, writer
+from quickstudy.core.types import OF_BACKBONE, PADDING, Lower, Marks, Params, QuickstudyError, Text
 
 Precision = Literal["auto", "float32", "bfloat16"]
 _SWAPPING = threading.RLock()
@@ -43,6 +45,8 @@ class Encoder:
     normalise: bool = True
     scope: Scope = HEAD
     precision: Precision = "auto"
+    writes: Writing | None = None
+    """None: the body only reads"""
     _bodies: dict[tuple[str, int, torch.dtype], nn.Module] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -97,11 +101,11 @@ class Encoder:
         try:
             for index, tokens, role in self._chunks(text):
                 self._run(body, weights, tokens, role)
-                pieces.append((index, F.pad(_widened(got.pop()), (0, 0, 0, longest - tokens.shape[1]))))
+                pieces.append((index, F.pad(widened(got.pop()), (0, 0, 0, longest - tokens.shape[1]))))
                 got.clear()  # a layer that is shared ran several times
         finally:
             hook.remove()
-        return _unsort(pieces) if pieces else torch.empty(0, longest, self.width)
+        return unsort(pieces) if pieces else torch.empty(0, longest, self.width)
 
     def units(self, params: Params, text: Text, lower: Lower | None = None) -> Tensor:
         depth = lower.depth if lower else 0
@@ -115,22 +119,33 @@ class Encoder:
             if lower and depth:
                 hidden = lower.hidden[index.to(lower.hidden.device), : tokens.shape[1]].to(tokens.device)
                 given = {**weights, f"{self.layers}.0.kept": hidden}
-            hidden = _widened(self._run(body, given, tokens, role))
+            hidden = widened(self._run(body, given, tokens, role))
             parts = pool(hidden, text.spans[index].to(tokens.device), self.pooling, self.normalise)
             pieces.append((index, join(parts)))
         if not pieces:
             parts_wide = joined_width(self.width, text.spans.shape[2])
             return torch.empty(0, text.spans.shape[1], parts_wide, dtype=_float(self.body))
-        return _unsort(pieces).to(text.tokens.device)
+        return unsort(pieces).to(text.tokens.device)
 
-    def _run(self, body: nn.Module, weights: Params, tokens: Tensor, role: Tensor) -> Tensor:
+    def marks(self) -> Marks:
+        return writer(self.writes).marks
+
+    def said(self, params: Params, text: Text) -> Tensor:
+        weights, writes = lora.merge(params, self.body), writer(self.writes)
+        run = partial(self._run, self._cut("above", 0, self._dtype(weights.values())), weights)
+        output = writes.weight(weights, self.body)
+        if writes.past is None:
+            return likelihood.whole(run, output, text, self._chunks(text))
+        return likelihood.packed(run, output, text, writes.past(), self.device)
+
+    def _run(self, body: nn.Module, weights: Params, tokens: Tensor, role: Tensor, *more: object) -> Tensor:
         with _SWAPPING if self.scope != HEAD else nullcontext():  # a body that never moves is never swapped
             if not weights:
                 with torch.no_grad():
-                    return body(tokens, role)
+                    return body(tokens, role, *more)
             dtype = _float(body)
             moved = {name: weight.to(tokens.device, dtype) for name, weight in weights.items()}
-            return functional_call(body, moved, (tokens, role), strict=False)
+            return functional_call(body, moved, (tokens, role, *more), strict=False)
 
     def _chunks(self, text: Text) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Rows of like length together, trimmed to the longest of them."""
@@ -217,17 +232,3 @@ def _float(body: nn.Module) -> torch.dtype:
 
 def _first(output: Tensor | tuple[Tensor, ...]) -> Tensor:
     return output[0] if isinstance(output, tuple) else output
-
-
-def _widened(hidden: Tensor) -> Tensor:
-    """bfloat16 as float32: what follows adds many of them up."""
-    return hidden.float() if hidden.dtype == torch.bfloat16 else hidden
-
-
-def _unsort(pieces: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """Chunks back in the order of their rows."""
-    index = torch.cat([index for index, _ in pieces])
-    found = torch.cat([piece for _, piece in pieces])
-    back = torch.empty_like(index)
-    back[index] = torch.arange(len(index))
-    return found[back.to(found.device)]

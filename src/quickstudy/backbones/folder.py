@@ -17,6 +17,7 @@ from quickstudy.backbones.encoder import Encoder, Precision
 from quickstudy.backbones.loaded import Loaded, fingerprint
 from quickstudy.backbones.scope import HEAD, Scope
 from quickstudy.backbones.small import Sizes, Small
+from quickstudy.backbones.writing import Writing, marks
 from quickstudy.core.types import Params, QuickstudyError
 
 FORMAT = "quickstudy.small.v1"
@@ -64,7 +65,14 @@ def open_small(folder: Path, *, scope: Scope = HEAD, precision: Precision = "aut
     languages = tuple(str(code) for code in config.get("languages", ()))
     return Loaded(
         name=str(folder),
-        backbone=Encoder(small.to(device), "layers", sizes.width, scope=scope, precision=precision),
+        backbone=Encoder(
+            small.to(device),
+            "layers",
+            sizes.width,
+            scope=scope,
+            precision=precision,
+            writes=Writing(marks(tokenizer, sizes.positions), Small.output),
+        ),
         tokenizer=tokenizer,
         limit=sizes.positions,
         prompt="",

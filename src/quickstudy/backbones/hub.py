@@ -19,6 +19,7 @@ from quickstudy.backbones.loaded import Loaded, fingerprint
 from quickstudy.backbones.scope import HEAD, Scope
 from quickstudy.backbones.sentence import Manner, manner
 from quickstudy.backbones.survey import probe
+from quickstudy.backbones.writing import writing_of
 from quickstudy.core.types import PADDING, QuickstudyError
 
 LONGEST = 2048
@@ -38,8 +39,24 @@ class Body(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, tokens: Tensor, role: Tensor) -> Tensor:
-        return self.model(input_ids=tokens, attention_mask=(role != PADDING).long()).last_hidden_state
+    def forward(
+        self,
+        tokens: Tensor,
+        role: Tensor,
+        past: Any = None,
+        sees: Tensor | None = None,
+        place: Tensor | None = None,
+    ) -> Tensor:
+        """With a cache `past` it reads on, and fills it; `sees` (S, T) then says what each token sees of all T in
+        the one row, and `place` (1, S) where it stands."""
+        if past is None:
+            return self.model(input_ids=tokens, attention_mask=(role != PADDING).long()).last_hidden_state
+        more = {"past_key_values": past, "use_cache": True}
+        if sees is not None:
+            least = torch.finfo(dtype := next(self.model.parameters()).dtype).min
+            mask = torch.zeros(sees.shape, dtype=dtype, device=sees.device).masked_fill(~sees, least)
+            more |= {"attention_mask": mask[None, None], "position_ids": place}
+        return self.model(input_ids=tokens, **more).last_hidden_state
 
 
 def from_hub(name: str, *, scope: Scope = HEAD, precision: Precision = "auto", device: torch.device) -> Loaded:
@@ -69,7 +86,9 @@ def from_folder(
             _check_padding(body)
             pooling = how.pooling or ("last" if causal else "mean")
             width = _width(body)
-            backbone = Encoder(body.to(device), layers, width, pooling, how.normalise, scope, precision)
+            limit = _limit(how, model, tokenizer)
+            writes = writing_of(inside, model, body, tokenizer.backend_tokenizer, limit) if causal else None
+            backbone = Encoder(body.to(device), layers, width, pooling, how.normalise, scope, precision, writes)
             backbone.depth(())  # surveys it: what cannot be read as a stack of layers shows here
     except _FAULTS as error:
         raise QuickstudyError(
@@ -80,7 +99,7 @@ def from_folder(
         name=name,
         backbone=backbone,
         tokenizer=tokenizer.backend_tokenizer,
-        limit=_limit(how, model, tokenizer),
+        limit=limit,
         prompt=_e5_prompt(name) if how.prompt is None else how.prompt,
         filler=filler,
         fingerprint=fingerprint(body),

@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from quickstudy.backbones.writing import decoder
 from quickstudy.core.protocols import Backbone
-from quickstudy.core.types import GIVEN, OF_BACKBONE, PADDING, WIDTH_STEP, Lower, Params, Text, rows
+from quickstudy.core.types import GIVEN, OF_BACKBONE, PADDING, WIDTH_STEP, Lower, Marks, Params, Text, rows
 
 Groups = Callable[[Text, list[int], list[int]], Iterator[tuple[list[int], Text]]]
 """(text, the rows to be read, every row's length) -> the rows of each group, and what the backbone reads for it"""
@@ -42,6 +43,12 @@ class KeptFeatures:
     @property
     def width(self) -> int:
         return self.backbone.width
+
+    def marks(self) -> Marks:
+        return decoder(self.backbone).marks()
+
+    def said(self, params: Params, text: Text) -> Tensor:
+        return decoder(self.backbone).said(params, text)
 
     def init(self, rng: torch.Generator) -> Params:
         return self.backbone.init(rng)

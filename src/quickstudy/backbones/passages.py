@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from quickstudy.backbones.pooling import join
+from quickstudy.backbones.writing import decoder
 from quickstudy.core.protocols import Backbone
-from quickstudy.core.types import APART, GIVEN, PADDING, WIDTH_STEP, Lower, Params, Text
+from quickstudy.core.types import APART, GIVEN, PADDING, WIDTH_STEP, Lower, Marks, Params, Text
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +25,12 @@ class Passages:
     @property
     def width(self) -> int:
         return self.backbone.width
+
+    def marks(self) -> Marks:
+        return decoder(self.backbone).marks()
+
+    def said(self, params: Params, text: Text) -> Tensor:
+        return decoder(self.backbone).said(params, text)
 
     def init(self, rng: torch.Generator) -> Params:
         return self.backbone.init(rng)

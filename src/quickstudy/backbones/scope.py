@@ -38,9 +38,11 @@ def scope(written: str | Scope) -> Scope:
             f"no scope {written!r}; write head, last(2), lora(8), lora(8, 2) (in the top 2 layers) or all"
         )
     plain, last, layers, lora, rank, top = found.groups()
-    for number, least in ((layers, 0), (rank, 1), (top, 0)):
-        if number is not None and not least <= int(number[:9]) <= MOST:
-            raise QuickstudyError(f"scope {written!r}: {number} is not from {least} to {MOST}")
+    for number in filter(None, (layers, rank, top)):
+        if not number.strip("0"):
+            raise QuickstudyError(f"scope {written!r} names no weights; write head where none of the backbone's move")
+        if not 1 <= int(number[:9]) <= MOST:
+            raise QuickstudyError(f"scope {written!r}: {number} is not from 1 to {MOST}")
     if lora:
         return Scope("lora", int(rank), int(top) if top else None)
     return Scope("last", last=int(layers)) if last else Scope("all" if plain == "all" else "head")

@@ -37,6 +37,9 @@ class Sizes:
 class Small(nn.Module):
     """tokens (B, S) long, role (B, S) uint8 -> hidden (B, S, D)."""
 
+    output = "words.weight"
+    """what hidden states are multiplied with where it writes"""
+
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 KINDS = ("classification", "multilabel")
 MODELS = ("minilm", "e5-small", "smollm2")
 LEARNERS = (
-    "prior_head", "prototypes", "frozen_linear", "fine_tune", "maml", "reptile", "neighbours", "names_alone",
+    "prior_head", "prototypes", "frozen_linear", "fine_tune", "maml", "anil", "meta_sgd", "maml_pp", "proto_maml",
+    "imaml", "reptile", "neighbours", "names_alone",
+    "ridge", "named_prototypes", "matching", "relation_network", "leopard", "learned_optimizer", "policy_gradient",
+    "shared_space", "meta_mapping", "in_context",
 )  # fmt: skip
 """what the catalogue knows, for completion, which must not wait for torch; a test compares them"""
 SHOWN = 10

@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from quickstudy.core.types import Adapted, Batch, Classes, Episode, Lower, Params, Text
+from quickstudy.core.types import Adapted, Batch, Classes, Episode, Lower, Marks, Params, Text
 
 Score = Callable[[Batch], Tensor]
 """batch -> scores (B, U, C) of one adapted task"""
@@ -32,6 +32,18 @@ class Backbone(Protocol):
     def units(self, params: Params, text: Text, lower: Lower | None = None) -> Tensor:
         """(B, U, W): one vector a unit. W = D for one part, 3 D + 1 for two; on the text's device. Sorts,
         chunks and trims inside."""
+
+
+@runtime_checkable
+class Decoder(Backbone, Protocol):
+    """A backbone that also writes."""
+
+    def marks(self) -> Marks:
+        """How texts are joined into a row. QuickstudyError where the model only reads."""
+
+    def said(self, params: Params, text: Text) -> Tensor:
+        """(B, S): the log-probability of each WRITTEN token given what stands before it in its row; 0 elsewhere, and
+        for a token that nothing stands before. What rows have in common before they write is read once."""
 
 
 Slopes = Literal["exact", "approximate", "none"]

@@ -36,6 +36,27 @@ class Text(NamedTuple):
     """(B, U, P, 2) long, half-open token ranges; an empty range is "nothing there", whose vector is zero"""
 
 
+class Marks(NamedTuple):
+    """What joins texts into one row that a decoder reads on from: token ids, since learners see no tokenizer."""
+
+    limit: int
+    """tokens a row at most"""
+    first: tuple[int, ...] = ()
+    """at the start of a row"""
+    text: tuple[int, ...] = ()
+    """before a text"""
+    between: tuple[int, ...] = ()
+    """between the two texts of a pair"""
+    answer: tuple[int, ...] = ()
+    """between a text and its answer"""
+    end: tuple[int, ...] = ()
+    """behind an answer"""
+    around: tuple[int, ...] = ()
+    """what the tokenizer puts around every text, which joined texts do without"""
+    digits: tuple[tuple[int, ...], ...] = ()
+    """0 to 9, with which an answer that has no words is numbered; empty: it cannot be"""
+
+
 class Batch(NamedTuple):
     """Rows to judge, and the classes they choose among."""
 

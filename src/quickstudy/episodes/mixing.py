@@ -1,6 +1,7 @@
 """Which source the next episode is drawn from: by weight, and by size to a power (Arivazhagan et al.
 2019)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -35,18 +36,23 @@ class Mixture:
         shares = self._shares()
         return {source.name: share / sum(shares) for source, share in zip(self.sources, shares, strict=True)}
 
-    def source(self, step: int, seed: int) -> Source:
+    def source(self, step: int, seed: int, seen: object = ()) -> Source:
         """That of this step: a pure function of its arguments, so a resumed run goes on as if never
-        stopped."""
-        shares = self._shares()
-        point = Dice(f"mixture\n{seed}\n{step}").between(0, _STEPS - 1) / _STEPS * sum(shares)
-        drawable = [(end, source) for end, source, share in self._ends(shares) if share > 0]
-        return next((source for end, source in drawable if point < end), drawable[-1][1])
+        stopped. What validation has seen changes nothing."""
+        return self.sources[picked(self._shares(), seed, step)]
 
-    def _ends(self, shares: list[float]) -> list[tuple[float, Source, float]]:
-        return list(zip(accumulate(shares), self.sources, shares, strict=True))
+    def chances(self, seed: int, seen: object = ()) -> dict[str, float]:
+        """The same at every time."""
+        return self.probabilities
 
     def _shares(self) -> list[float]:
         return [
             source.weight * len(source.examples) ** self.alpha if source.examples else 0.0 for source in self.sources
         ]
+
+
+def picked(shares: Sequence[float], seed: int, step: int) -> int:
+    """The place of one share, each in proportion to its size: a pure function."""
+    point = Dice(f"mixture\n{seed}\n{step}").between(0, _STEPS - 1) / _STEPS * sum(shares)
+    drawable = [(end, place) for place, end in enumerate(accumulate(shares)) if shares[place] > 0]
+    return next((place for end, place in drawable if point < end), drawable[-1][1])

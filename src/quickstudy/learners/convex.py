@@ -23,8 +23,9 @@ TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-10}
 for use (probabilities to about 0.001) and slopes through it are as near; in float64 both are exact to rounding."""
 
 
-def minimum(objective: Objective, start: Params) -> Params:
-    """The weights at which `objective` is least, detached. Keys and shapes are those of `start`."""
+def minimum(objective: Objective, start: Params, max_iter: int = 500) -> Params:
+    """The weights at which `objective` is least, detached, found in at most `max_iter` iterations of L-BFGS. Keys and
+    shapes are those of `start`."""
     at = leaves({name: value.clone() for name, value in start.items()})
     dtype = next(iter(at.values())).dtype
 
@@ -39,7 +40,7 @@ def minimum(objective: Objective, start: Params) -> Params:
     tolerance = TOLERANCE[dtype] * (1 + max(float(value.grad.abs().max()) for value in at.values()))  # type: ignore[union-attr]
     torch.optim.LBFGS(
         list(at.values()),
-        max_iter=500,
+        max_iter=max_iter,
         history_size=10,
         tolerance_grad=max(tolerance, 1e-7),
         tolerance_change=torch.finfo(dtype).eps * max(1.0, abs(float(first))),

@@ -10,7 +10,7 @@ from typing import Literal
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from quickstudy.core.params import detach, map_params, slopes_of, views
+from quickstudy.core.params import detach, slopes_of, views
 from quickstudy.core.protocols import Backbone
 from quickstudy.core.types import OF_BACKBONE, Batch, DivergedError, Loss, Params, QuickstudyError, Text
 from quickstudy.learners import heads
@@ -20,9 +20,16 @@ Update = Callable[[int, Params, Params], Params]
 """(the step's number from 0, weights, slopes) -> the weights after it"""
 
 
-def at_rate(rate: float) -> Update:
-    """Plain gradient descent."""
-    return lambda step, at, slopes: map_params(lambda value, slope: value - rate * slope, at, slopes)
+def at_rate(rate: float, head_rate: float) -> Update:
+    """Plain gradient descent: weights of the backbone at `rate`, the head at `head_rate`. Units are about as long as
+    one, so a head wants a rate a hundred times that of a layer."""
+    return at_rates(lambda step, name: head_rate if name.startswith("head.") else rate)
+
+
+def at_rates(rate: Callable[[int, str], Tensor | float]) -> Update:
+    """Gradient descent at the rate of (the step's number from 0, the weight's name): of any shape that spreads over
+    the weight's."""
+    return lambda step, at, slopes: {name: value - rate(step, name) * slopes[name] for name, value in at.items()}
 
 
 def descend(

@@ -46,6 +46,14 @@ def means(units: Tensor, member: Tensor) -> tuple[Tensor, Tensor]:
     return member.T @ units / count.clamp(min=1)[:, None], count
 
 
+def prototypes(backbone: Backbone, theta: Params, support: Batch) -> Tensor:
+    """(C, W): the mean of each class's units; its name where it has none."""
+    names = class_names(backbone, theta, support)
+    units = backbone.units(theta, support.text).flatten(0, 1)
+    mean, count = means(units, membership(support.gold, len(names)))
+    return torch.where(count[:, None] > 0, mean, names)
+
+
 def blended(names: Tensor, mean: Tensor, count: Tensor, name_weight: Tensor) -> Tensor:
     """Class vectors (C, W): the mean of a class's units, its name counting as `name_weight` () of them. Names that
     say nothing (zeros) count nothing."""

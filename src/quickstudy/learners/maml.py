@@ -24,7 +24,9 @@ class Maml:
     backbone: Backbone
     moves: tuple[str, ...] = OF_BACKBONE
     steps: int = 5
-    rate: float = 0.5
+    rate: float = 0.02
+    """of the backbone's weights"""
+    head_rate: float = 2.0
     order: Order = 2
 
     @property
@@ -49,4 +51,6 @@ class Maml:
 
     def _ended(self, theta: Params, support: Batch, loss: Loss, order: Order) -> Params:
         start = {**moves(theta, self.moves), **heads.start(self.backbone, theta, support)}
-        return descend(self.backbone, theta, start, support, loss, self.steps, at_rate(self.rate), order)
+        return descend(
+            self.backbone, theta, start, support, loss, self.steps, at_rate(self.rate, self.head_rate), order
+        )

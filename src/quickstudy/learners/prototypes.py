@@ -43,8 +43,4 @@ class Prototypes:
         return slopes_after(self, episode, theta, lambda at: self._head(at, episode.support))
 
     def _head(self, theta: Params, support: Batch) -> Params:
-        names = heads.class_names(self.backbone, theta, support)
-        units = self.backbone.units(theta, support.text).flatten(0, 1)
-        mean, count = heads.means(units, heads.membership(support.gold, len(names)))
-        prototype = torch.where(count[:, None] > 0, mean, names)  # (C, W)
-        return heads.nearest(prototype, theta["head.log_scale"].exp())
+        return heads.nearest(heads.prototypes(self.backbone, theta, support), theta["head.log_scale"].exp())

@@ -16,7 +16,9 @@ class Reptile:
 
     backbone: Backbone
     steps: int = 5
-    rate: float = 0.5
+    rate: float = 0.02
+    """of the backbone's weights"""
+    head_rate: float = 2.0
     head_scale: float = 10.0
 
     @property
@@ -40,7 +42,7 @@ class Reptile:
 
     @property
     def _inner(self) -> Maml:
-        return Maml(self.backbone, steps=self.steps, rate=self.rate, order=1)
+        return Maml(self.backbone, steps=self.steps, rate=self.rate, head_rate=self.head_rate, order=1)
 
     def _with_head(self, theta: Params) -> Params:
         return {**theta, "head.scale": torch.tensor(self.head_scale)}

@@ -20,7 +20,7 @@ from quickstudy.core.types import Episode, Params, QuickstudyError
 from quickstudy.training import checkpoint
 from quickstudy.training.interrupt import undisturbed
 from quickstudy.training.journal import Record, Watch, open_journal, tensorboard
-from quickstudy.training.outcome import Trained, Validation, is_better
+from quickstudy.training.outcome import History, Trained, Validation, is_better
 from quickstudy.training.plan import Plan, rate_at, share_at
 from quickstudy.training.slopes import clipped, mean_slopes
 from quickstudy.training.state import State, begin, copy, ended
@@ -38,7 +38,7 @@ class TrainingInterruptedError(QuickstudyError):
 def meta_train(
     learner: Learner,
     theta: Params,
-    episodes: Callable[[int], Sequence[Episode]],
+    episodes: Callable[[int, History], Sequence[Episode]],
     validate: Callable[[Params], Validation],
     plan: Plan,
     folder: str | Path | None = None,
@@ -47,7 +47,8 @@ def meta_train(
 ) -> Trained:
     """Improves `theta` by the outer loop that `plan` describes; `theta` itself is left as it is.
 
-    `episodes(step)` gives the `plan.tasks` episodes of step 1 … plan.steps and must depend on the step alone.
+    `episodes(step, history)` gives the `plan.tasks` episodes of step 1 … plan.steps and must depend on nothing but the
+    step and the validations before it.
     `validate(theta)` judges the same tasks every time. `folder` keeps checkpoints and the journal: the same
     call goes on from there. `about` names what else decides the outcome (learner, sources, a recipe's text),
     so that a checkpoint of something else is refused. `watch` is told what happens.
@@ -68,7 +69,7 @@ class _Job:
     """What never changes during a meta-training."""
 
     learner: Learner
-    episodes: Callable[[int], Sequence[Episode]]
+    episodes: Callable[[int, History], Sequence[Episode]]
     validate: Callable[[Params], Validation]
     plan: Plan
 
@@ -165,7 +166,7 @@ def _step(job: _Job, state: State, sinks: list[Watch], began: float) -> None:
     """One outer step."""
     now, plan = state.counters, job.plan
     step = now.step + 1
-    tasks = [episode._replace(progress=now.step / plan.steps) for episode in job.episodes(step)]
+    tasks = [episode._replace(progress=now.step / plan.steps) for episode in job.episodes(step, now.history)]
     if len(tasks) != plan.tasks:
         raise QuickstudyError(
             f"step {step} got {len(tasks)} episodes where the plan says {plan.tasks}; make `tasks` and the "

@@ -14,9 +14,13 @@ class Validation:
     score: float
     """the mean of `scores`; higher is better"""
     loss: float
-    """the mean query loss, for the eye: nothing is decided by it"""
+    """the mean query loss; for the eye: nothing is decided by it"""
     scores: tuple[float, ...]
     """one a validation task, always in the same order"""
+
+
+History = tuple[tuple[int, Validation], ...]
+"""each validation with the step it followed; the first is the start's"""
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,7 @@ class Trained:
     """outer steps taken"""
     skipped: int = 0
     """episodes whose slopes were not finite"""
-    history: tuple[tuple[int, Validation], ...] = field(default=(), repr=False)
-    """each validation with the step it followed"""
+    history: History = field(default=(), repr=False)
 
     def summary(self) -> str:
         """One sentence for a person."""

@@ -6,7 +6,7 @@ import torch
 
 from quickstudy.core.params import detach
 from quickstudy.core.types import Params, QuickstudyError
-from quickstudy.training.outcome import Trained, Validation
+from quickstudy.training.outcome import History, Trained
 from quickstudy.training.plan import Plan, rate_of
 
 
@@ -16,8 +16,7 @@ class Counters:
 
     step: int = 0
     """outer steps taken"""
-    history: tuple[tuple[int, Validation], ...] = ()
-    """each validation with the step it followed; the first is the start's"""
+    history: History = ()
     best: int = 0
     """which entry of the history is the best"""
     skipped: int = 0

@@ -1,0 +1,171 @@
+"""One learner meta-trained on a fixed budget of episodes, and meta-tested on tasks of other data sets."""
+
+import functools
+import itertools
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from bench.contest.drawing import read
+from bench.contest.sets import ENGLISH
+from quickstudy import meta, recipe
+from quickstudy.core.protocols import TaskKind
+from quickstudy.core.types import DivergedError, Draw, Params
+from quickstudy.episodes.mixing import Mixture
+from quickstudy.episodes.sampling import draw
+from quickstudy.episodes.shapes import Shape
+from quickstudy.episodes.sources import Source, index_of
+from quickstudy.kinds.classification import Classification
+from quickstudy.student import Student, backbone, fresh
+from quickstudy.training.loop import meta_train
+from quickstudy.training.plan import Plan
+
+TRAIN = (
+    "clinc150/train", "snips/train", "multidogo/airline.train", "multidogo/media.train", "multidogo/fastfood.train",
+    "goemotions/original.train", "tweeteval/hate.train", "tweeteval/irony.train", "tweeteval/offensive.train",
+    "davidson_hate/all", "csabstruct/train", "acl_arc/train", "huffpost41/all",
+)  # fmt: skip
+VALIDATION = ("tweeteval/emotion.train", "mag7/valid", "situation12/train")
+TEST = (
+    "banking77", "hint3", "bitext", "amazon_cells", "yelp", "imdb", "tfns", "airline", "disaster", "political_bias",
+    "political_message", "political_audience", "ade_corpus_v2",
+)  # fmt: skip
+ROWS = 3000
+"""of a training source at most"""
+EPISODES = Shape(ways=(2, 6), shots=(0, 5), queries=4)
+SHOTS, WAYS, QUERIES, DRAWS = (0, 1, 5), 5, 8, 2
+SCOPE = "last(1)"
+RATES = {"backbone.": 5e-5, "rate.": 2e-4}
+SCALAR_RATE, RATE = 0.03, 1e-3
+"""AdamW's: of the backbone's weights and of learned rates, of single numbers of a learner, of its networks"""
+
+
+def meta_trained(table: Mapping[str, Any], seed: int, steps: int, folder: Path) -> dict[str, Any]:
+    """Accuracies of a learner's start and of what meta-training made of it, and how long that took."""
+    student = _student(table, seed)
+    kind = Classification(student.reader)
+    start = tested(student, kind, student.theta, seed, folder)
+    if student.learner.slopes == "none":
+        return {"start": start, "trained": start, "seconds_an_episode": 0.0, "best_step": 0, "skipped": 0}
+    asked = _recipe(folder, seed)
+    train, validation, leaks = _sources(folder)
+    plan = Plan(
+        steps=steps, tasks=4, rate=RATE, rates=_rates(student.theta), warmup=5, validate_every=max(1, steps // 3),
+        seed=seed,
+    )  # fmt: skip
+    learner = student.steady()
+    spent: list[float] = []
+
+    def watch(record: Mapping[str, Any]) -> None:
+        if record["event"] == "step":
+            spent.append(float(record["seconds"]))
+
+    trained = meta_train(
+        learner,
+        student.theta,
+        meta.stream(Mixture(tuple(train), asked.alpha), kind, EPISODES, plan),
+        meta.judge(learner, kind, meta.validation_draws(validation, kind, asked.validating), asked.validating),
+        plan,
+        watch=watch,
+    )
+    gaps = [later - sooner for sooner, later in itertools.pairwise(spent)]
+    return {
+        "start": start,
+        "trained": tested(student, kind, trained.theta, seed, folder),
+        "validation": [found.score for _, found in trained.history],
+        "seconds_an_episode": sorted(gaps)[len(gaps) // 2] / plan.tasks,
+        "best_step": trained.best_step,
+        "skipped": trained.skipped,
+        "leaks": leaks,
+    }
+
+
+def tested(student: Student, kind: TaskKind, theta: Params, seed: int, folder: Path) -> dict[str, Any]:
+    """{set: {shots: [accuracy of each draw]}}, and the mean seconds to learn a task of 5 shots."""
+    learner = student.steady()
+    found: dict[str, Any] = {}
+    seconds = []
+    for name, draws in _tasks(folder, seed).items():
+        own: dict[str, list[float]] = {}
+        for drawn in draws:
+            task = meta.episode(drawn, kind)
+            student.read_ahead(task.support.text)
+            started = time.perf_counter()
+            try:
+                adapted = learner.adapt(theta, task.support, kind.loss)
+            except DivergedError:
+                own.setdefault(str(drawn.shots), []).append(0.0)
+                continue
+            if drawn.shots == max(SHOTS):
+                seconds.append(time.perf_counter() - started)
+            said = learner.predict(theta, adapted, task.query).argmax(-1)
+            own.setdefault(str(drawn.shots), []).append(float((said == task.query.gold).float().mean()))
+        found[name] = own
+    return {"accuracy": found, "seconds": fmean(seconds)}
+
+
+def _student(table: Mapping[str, Any], seed: int) -> Student:
+    return fresh(backbone("minilm", SCOPE, "float32", "cpu"), table, "minilm", seed)
+
+
+def _rates(theta: Params) -> dict[str, float]:
+    """Of every weight by its name: one rule for all learners."""
+    known = {prefix: rate for prefix, rate in RATES.items() if any(name.startswith(prefix) for name in theta)}
+    scalars = [name for name, value in theta.items() if value.ndim == 0 and not name.startswith(tuple(RATES))]
+    return {**known, **dict.fromkeys(scalars, SCALAR_RATE)}
+
+
+@functools.cache
+def _recipe(folder: Path, seed: int) -> recipe.Recipe:
+    def table(part: str, name: str) -> dict[str, Any]:
+        return {"path": str(folder / part / f"{name}.jsonl"), "name": name}
+
+    files = dict.fromkeys(file for which in _test_sets() for file in (*which.support, which.query) if file)
+    return recipe.read(
+        {
+            "train": [{**table("meta-train", name), "rows": ROWS} for name in TRAIN],
+            "validation": [{**table("meta-train", name), "rows": ROWS} for name in VALIDATION],
+            "test": [table("development", name) for name in files],
+            "validating": {"episodes": 3, "shots": [0, 1, 5], "queries": 5, "measure": "likelihood"},
+            "training": {"seed": seed},
+        }
+    )
+
+
+@functools.cache
+def _sources(folder: Path) -> tuple[tuple[Source, ...], tuple[Source, ...], str]:
+    return meta.sources(_recipe(folder, 0), _kind())
+
+
+@functools.cache
+def _kind() -> Classification:
+    return Classification(_student({"name": "prototypes"}, 0).reader)
+
+
+def _test_sets() -> list[Any]:
+    return [which for which in ENGLISH if which.name in TEST]
+
+
+@functools.cache
+def _tasks(folder: Path, seed: int) -> dict[str, list[Draw]]:
+    """The same for every learner: of each set, some tasks of up to five classes at each number of shots."""
+    found = {}
+    for which in _test_sets():
+        pool = read(folder, which)
+        examples = (*pool.support, *(pool.query or ()))
+        classes = dict.fromkeys(sorted({one.labels[0] for one in examples}), "")
+        source = Source(which.name, examples, classes)
+        found[which.name] = [
+            draw(source, _kind(), _shape(source, shots), 1000 * seed + number)
+            for shots in SHOTS
+            for number in range(DRAWS)
+        ]
+    return found
+
+
+def _shape(source: Source, shots: int) -> Shape:
+    """Five ways, or as many as there are classes with the examples for it."""
+    members = index_of(source, _kind()).members.values()
+    return Shape(min(WAYS, sum(len(each) >= max(SHOTS) + QUERIES for each in members)), shots, QUERIES)

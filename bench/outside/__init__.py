@@ -1,0 +1,1 @@
+"""Meta-gradients by other people's libraries, for comparison; nothing here is ever imported by the project itself."""

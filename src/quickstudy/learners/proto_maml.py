@@ -1,0 +1,59 @@
+"""Proto-MAML: gradient steps from the head that prototypes make (Triantafillou et al. 2020, section 3.3)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from quickstudy.core.params import detach
+from quickstudy.core.protocols import Backbone, Slopes
+from quickstudy.core.types import OF_BACKBONE, Adapted, Batch, Episode, Loss, Params
+from quickstudy.learners import heads
+from quickstudy.learners.descent import Order, adapted_from, at_rate, attention_for, descend, moves
+from quickstudy.learners.exact import slopes_after
+
+
+@dataclass(frozen=True)
+class ProtoMaml:
+    """Moves the head and whatever of theta begins with `moves`; learns the backbone's scope and the head's scale.
+
+    The head starts as `Prototypes` is: weight 2 scale p and bias -scale |p|^2 of each class's mean, or of its name
+    where it has no example. Slopes run on through the prototypes into the backbone's scope, in both orders.
+    """
+
+    backbone: Backbone
+    moves: tuple[str, ...] = OF_BACKBONE
+    steps: int = 5
+    rate: float = 0.02
+    """of the backbone's weights"""
+    head_rate: float = 2.0
+    order: Order = 2
+    scale: float = 10.0
+    """where theta's own scale starts"""
+
+    @property
+    def slopes(self) -> Slopes:
+        return "exact" if self.order == 2 else "approximate"
+
+    def init(self, rng: torch.Generator) -> Params:
+        return {**self.backbone.init(rng), "head.log_scale": torch.tensor(self.scale).log()}
+
+    def adapt(self, theta: Params, support: Batch, loss: Loss) -> Adapted:
+        with torch.enable_grad():
+            return adapted_from(self._ended(detach(theta), support, loss, order=1))
+
+    def predict(self, theta: Params, adapted: Adapted, query: Batch) -> Tensor:
+        return heads.score(self.backbone.units({**theta, **adapted}, query.text), adapted)
+
+    def meta_gradient(self, theta: Params, episode: Episode, rng: torch.Generator) -> tuple[Params, Tensor]:
+        with attention_for(self.order):
+            return slopes_after(
+                self, episode, theta, lambda at: self._ended(at, episode.support, episode.loss, self.order)
+            )
+
+    def _ended(self, theta: Params, support: Batch, loss: Loss, order: Order) -> Params:
+        head = heads.nearest(heads.prototypes(self.backbone, theta, support), theta["head.log_scale"].exp())
+        start = {**moves(theta, self.moves), **head}
+        return descend(
+            self.backbone, theta, start, support, loss, self.steps, at_rate(self.rate, self.head_rate), order
+        )
