@@ -29,10 +29,7 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
 }
 """Fields that differ from the defaults. For time: fewer steps of fine-tuning and of the solver, and a learned rule that
 moves the head alone (it reads every number of what it moves)."""
-ELSEWHERE = ("in_context",)
-"""measured by a benchmark of its own: it needs a decoder"""
 STEPS = 40
-BASE = "frozen_linear"
 
 
 def main() -> None:
@@ -45,7 +42,7 @@ def main() -> None:
     from quickstudy.config import LEARNERS
 
     folder = data_folder(asked.data)
-    names = [name for name in LEARNERS if name not in ELSEWHERE and name in (asked.only or LEARNERS)]
+    names = [name for name in LEARNERS if name in (asked.only or LEARNERS)]
     started = time.perf_counter()
     results: dict[str, list[Any]] = {name: [] for name in names}
     for seed in asked.seeds:
@@ -138,7 +135,7 @@ def _bars(results: Mapping[str, Sequence[Any]]) -> list[Bar]:
     """No bar was set for the accuracies; what must hold is that every learner is here, and nothing fell over."""
     from quickstudy.config import LEARNERS
 
-    missing = len(set(LEARNERS) - set(ELSEWHERE) - set(results))
+    missing = len(set(LEARNERS) - set(results))
     skipped = sum(run["skipped"] for runs in results.values() for run in runs)
     return [
         Bar("learners_missing", float(missing), 0.0, "at most"),

@@ -40,7 +40,7 @@ def test_help_imports_nothing_heavy() -> None:
 def test_completion_imports_nothing_heavy() -> None:
     result = start(COMP_WORDS="quickstudy me", COMP_CWORD="1", _QUICKSTUDY_COMPLETE="complete_bash")
     assert result.stdout.split() == ["meta-train"]
-    result = start(COMP_WORDS="quickstudy learn --learner prot", COMP_CWORD="3", _QUICKSTUDY_COMPLETE="complete_bash")
+    result = start(COMP_WORDS="quickstudy learn --learner protot", COMP_CWORD="3", _QUICKSTUDY_COMPLETE="complete_bash")
     assert result.stdout.split() == ["prototypes"]
 
 

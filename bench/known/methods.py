@@ -13,8 +13,8 @@ from quickstudy.learners.meta_sgd import MetaSgd
 from quickstudy.learners.reptile import Reptile
 
 TRAINING: Mapping[str, Any] = {"steps": 1500, "tasks": 25, "shots": 10, "queries": 10, "rate": 0.01, "clip": 10.0}
-UNFOLDING: Mapping[str, Any] = {"steps": 120, "tasks": 16, "rate": 0.005, "clip": 1.0}
-OPTIMIZER = LearnedOptimizer(Given(), steps=100, head_rate=0.01, truncate=20, order=2)
+UNFOLDING: Mapping[str, Any] = {"steps": 160, "tasks": 16, "rate": 0.005, "clip": 1.0}
+OPTIMIZER = LearnedOptimizer(Given(), steps=100, head_rate=0.003, truncate=20, order=2)
 
 
 @dataclass(frozen=True)
