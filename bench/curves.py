@@ -142,7 +142,8 @@ def _on_waves(name: str, seed: int) -> dict[str, Any]:
         made["rate"] = min(RATES, key=lambda rate: _finite(fmean(found[rate][0])))
         learner = trying[made["rate"]]
     made["errors"] = {
-        shots: _rounded(sinusoid.curve(learner, theta, shots, (13, shots), WAVES, STEPS, method.told)) for shots in SHOTS
+        shots: _rounded(sinusoid.curve(learner, theta, shots, (13, shots), WAVES, STEPS, method.told))
+        for shots in SHOTS
     }
     return made
 

@@ -29,7 +29,9 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
 }
 """Fields that differ from the defaults. For time: fewer steps of fine-tuning and of the solver, and a learned rule that
 moves the head alone (it reads every number of what it moves)."""
-STEPS = 40
+SHARED = ("heads", "descent", "convex", "exact", "maml", "prototypes", "shared_space")
+"""files of learners/ that others are made of"""
+STEPS = 30
 
 
 def main() -> None:
@@ -73,7 +75,9 @@ def _part(asked: argparse.Namespace, folder: Path, name: str, seed: int) -> Any:
     from quickstudy.config import LEARNERS
 
     table = {"name": name, **TABLES.get(name, {})}
-    source = hashlib.sha256(Path(inspect.getfile(LEARNERS[name])).read_bytes()).hexdigest()[:16]
+    own = Path(inspect.getfile(LEARNERS[name]))
+    files = (own, *(own.parent / f"{shared}.py" for shared in SHARED))
+    source = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
     key = {
         "learner": table,
         "source": source,

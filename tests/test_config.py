@@ -36,7 +36,13 @@ def test_fields_are_checked_and_converted() -> None:
         ({"name": "maml", "rates": 0.1}, "Maml has no field 'rates'; near: rate"),
         ({"name": "maml", "rate": "fast"}, "here: rate cannot be 'fast'"),
         ({"name": "maml", "rate": True}, "here: rate cannot be True"),
-        ({"name": "maml", "order": 3}, "here: order cannot be 3"),
+        ({"name": "maml", "order": 3}, "here: order cannot be 3; it takes 1 or 2"),
+        ({"name": "maml", "moves": "head."}, "here: moves cannot be 'head.'; it takes a list"),
+        ({"name": "policy_gradient", "inner": 3}, "inner cannot be 3; it takes a learner's name or its table"),
+        (
+            {"name": "policy_gradient", "inner": {"name": "maml", "step": 2}},
+            "inner: Maml has no field 'step'; near: steps",
+        ),
         ({"name": "maml", "backbone": 1}, "Maml has no field 'backbone'"),
     ],
 )

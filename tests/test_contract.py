@@ -11,7 +11,7 @@ from quickstudy.config import LEARNERS, build
 from quickstudy.core.params import same
 from quickstudy.core.protocols import Learner, Slopes
 from quickstudy.core.tensors import load_tensors, save_tensors
-from quickstudy.core.types import Episode, Params
+from quickstudy.core.types import Episode, Params, QuickstudyError
 from quickstudy.learners.maml import Maml
 
 KINDS = kinds()
@@ -112,6 +112,14 @@ def test_reptile_slopes_are_the_way_adaptation_went() -> None:
 @pytest.mark.parametrize("name", those_whose_slopes_are("none"))
 def test_baselines_learn_nothing_across_tasks(name: str) -> None:
     assert learner(name, "all").init(torch.Generator()) == {}
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_kind_without_named_classes_is_refused_in_a_sentence(name: str) -> None:
+    made = learner(name, "head")
+    support = episode(KINDS["one label"], 2).support._replace(names=None)
+    with pytest.raises(QuickstudyError, match="named classes"):
+        made.adapt(start(made), support, KINDS["one label"].loss)
 
 
 def nameless_episode() -> Episode:

@@ -12,6 +12,7 @@ from quickstudy.core.types import OF_BACKBONE, Batch, DivergedError, Episode, Pa
 from quickstudy.learners import heads
 from quickstudy.learners.anil import Anil
 from quickstudy.learners.descent import attention_for, moves
+from quickstudy.learners.fine_tune import FineTune
 from quickstudy.learners.imaml import Imaml
 from quickstudy.learners.maml import Maml
 from quickstudy.learners.maml_pp import MamlPP
@@ -318,6 +319,15 @@ def test_a_rate_that_diverges_names_the_step(rate: float, step: int) -> None:
     ):
         with pytest.raises(DivergedError, match=f"diverged: at step {step} of 5 .*lower the learner's rate"):
             made.meta_gradient(start(made), Episode(support, query, squares), RNG)
+
+
+@pytest.mark.parametrize("made", [Maml, Reptile, ProtoMaml, FineTune])
+def test_a_last_step_that_diverges_is_no_result(made: type) -> None:
+    """After it nothing is judged on the support that could show it."""
+    vectors, support, _ = vector_task()
+    learner = made(vectors, steps=1, head_rate=1e308)
+    with pytest.raises(DivergedError, match=r"after its last step head.weight is not finite; lower the learner's rate"):
+        learner.adapt(start(learner), support, lambda scores, batch: 100 * squares(scores, batch))
 
 
 def test_a_problem_without_a_finite_minimum_is_refused() -> None:

@@ -1,5 +1,6 @@
 """A student learns a task; it predicts, grows, is saved and comes back the same."""
 
+import dataclasses
 import warnings
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -9,6 +10,8 @@ import pytest
 from tiny import ROWS, backbone
 
 import quickstudy as qs
+from quickstudy.config import LEARNERS
+from quickstudy.core.tensors import load_tensors
 from quickstudy.core.types import QuickstudyError, QuickstudyWarning
 from quickstudy.task import AT_ONCE
 
@@ -33,9 +36,8 @@ def test_a_prediction_says_everything(student: qs.Student) -> None:
         task.predict("one text")
 
 
-@pytest.mark.parametrize(
-    "learner", ["prior_head", "prototypes", "frozen_linear", "fine_tune", "maml", "reptile", "neighbours"]
-)
+@pytest.mark.filterwarnings("ignore:in_context")  # few examples fit into so small a model
+@pytest.mark.parametrize("learner", LEARNERS)
 def test_saved_and_opened_it_predicts_the_same(student: qs.Student, tmp_path: Path, learner: str) -> None:
     other = qs.load(student.origin, learner=learner)
     task = other.learn(ROWS)
@@ -46,6 +48,41 @@ def test_saved_and_opened_it_predicts_the_same(student: qs.Student, tmp_path: Pa
     assert again.examples == task.examples
     again.save(tmp_path / "b.qs")
     assert (tmp_path / "b.qs").stat().st_size < 100_000
+
+
+def test_a_large_theta_stays_in_the_students_file(
+    student: qs.Student, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quickstudy.task.CARRIED", 1000)
+    fresh = qs.load(student.origin, learner="shared_space")
+    fresh.learn(ROWS).save(tmp_path / "fresh.qs")
+    assert qs.open(tmp_path / "fresh.qs").predict(TEXTS) == fresh.learn(ROWS).predict(TEXTS)
+    moved = {name: value + 0.1 for name, value in fresh.theta.items()}
+    dataclasses.replace(fresh, theta=moved).save(tmp_path / "student.qs")
+    learned = qs.load(tmp_path / "student.qs").learn(ROWS)
+    learned.save(tmp_path / "task.qs")
+    assert not any(name.startswith("theta.") for name in load_tensors(tmp_path / "task.qs")[0])
+    assert qs.open(tmp_path / "task.qs").predict(TEXTS) == learned.predict(TEXTS)
+    (tmp_path / "student.qs").unlink()
+    with pytest.raises(QuickstudyError, match="which is not there"):
+        qs.open(tmp_path / "task.qs")
+
+
+def test_a_learner_around_another_keeps_it(student: qs.Student, tmp_path: Path) -> None:
+    inner = {"name": "maml", "steps": 2, "moves": ["lora."]}
+    other = qs.load(student.origin, learner={"name": "policy_gradient", "inner": inner}, scope="lora(1)")
+    other.save(tmp_path / "student.qs")
+    again = qs.load(tmp_path / "student.qs")
+    assert (again.learner.inner.steps, again.learner.inner.moves) == (2, ("lora.",))
+    task = again.learn(ROWS)
+    task.save(tmp_path / "task.qs")
+    assert qs.open(tmp_path / "task.qs").predict(TEXTS) == task.predict(TEXTS)
+
+
+@pytest.mark.parametrize("learner", [{"name": "prototypes", "scale": -1}, {"name": "ridge", "strength": -2.0}])
+def test_a_start_that_is_no_number_is_refused(student: qs.Student, learner: dict) -> None:
+    with pytest.raises(QuickstudyError, match=f"of {learner['name']} begins as no number; give its settings"):
+        qs.load(student.origin, learner=learner)
 
 
 def test_what_was_cut_is_counted(student: qs.Student) -> None:

@@ -1,5 +1,6 @@
 """The loop with real learners on a small Transformer that reads real text."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from quickstudy.backbones.scope import Scope
 from quickstudy.backbones.small import Sizes, Small
 from quickstudy.core.params import same
 from quickstudy.core.protocols import Learner
-from quickstudy.core.types import Episode, Params, QuickstudyError
+from quickstudy.core.types import Batch, DivergedError, Episode, Params, QuickstudyError
 from quickstudy.kinds.classification import Classification
 from quickstudy.kinds.labelled import Labelled
 from quickstudy.learners.maml import Maml
@@ -109,3 +110,29 @@ def test_real_learners_stop_and_go_on(name: str, scope: Scope, tmp_path: Path) -
     assert same(resumed.theta, whole.theta) and resumed.history == whole.history
     assert whole.skipped == 0 and whole.best.score >= whole.start.score
     assert len({found.loss for _, found in whole.history}) == 3, "theta never moved"
+
+
+def test_episodes_whose_inner_loop_diverges_are_left_out_and_named(tmp_path: Path) -> None:
+    """Every other support is loud enough for the rate to diverge; the rest are learned from."""
+    kind, backbone = kind_and_backbone(Scope("head"))
+    learner = Maml(backbone, steps=3, head_rate=1.0)
+    theta = learner.init(torch.Generator())
+
+    def loud(scores: torch.Tensor, batch: Batch) -> torch.Tensor:
+        return (scores.square().sum() + 1) ** 40 * kind.loss(scores, batch)
+
+    def episodes(step: int, history: object) -> Sequence[Episode]:
+        quiet, other = draw(kind, (1, step, 0)), draw(kind, (1, step, 1))
+        return [quiet, other._replace(loss=loud)]
+
+    found = meta_train(learner, theta, episodes, lambda theta: Validation(0.5, 1.0, (0.5,)), PLAN, tmp_path)
+    assert (found.steps, found.skipped) == (PLAN.steps, PLAN.steps)
+    lines = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text().splitlines()]
+    skipped = [line for line in lines if line["event"] == "skipped"]
+    assert [(line["step"], line["task"]) for line in skipped] == [(step, 1) for step in range(1, PLAN.steps + 1)]
+    assert all("the inner loop diverged: at step " in line["why"] for line in skipped)
+    assert f"{PLAN.steps} episodes left out because they diverged" in found.summary()
+    with pytest.raises(
+        DivergedError, match=r"at step \d of 3 the support's .* is not finite; lower the learner's rate"
+    ):
+        learner.adapt(theta, draw(kind, (1, 0, 0)).support, loud)

@@ -70,6 +70,10 @@ REWARDS: Mapping[str, Reward] = {"exact_match": exact_match, "macro_f1": macro_f
 def build(catalogue: Mapping[str, type], table: Mapping[str, Any], where: str, given: Mapping[str, Any]) -> Any:
     """The object that `table` (its "name" and its fields) describes; `given` are the fields that no file holds."""
     name = table.get("name")
+    if name is None:
+        raise QuickstudyError(
+            f'{where}: nothing says which it is; give it a name, such as name = "{next(iter(catalogue))}"'
+        )
     stem, _, version = str(name).partition(".v")
     made = pick(catalogue, stem, where)
     if version not in ("", "1"):
@@ -83,7 +87,9 @@ def build(catalogue: Mapping[str, type], table: Mapping[str, Any], where: str, g
         if key not in known - given.keys():
             raise QuickstudyError(f"{where}: {made.__name__} has no field {near(key, known - given.keys())}")
         if hints[key] is Learner:
-            inside = {"name": value} if isinstance(value, str) else checked(value, dict[str, Any], f"{where}: {key}")
+            inside = {"name": value} if isinstance(value, str) else value
+            if not isinstance(inside, Mapping):
+                raise QuickstudyError(f"{where}: {key} cannot be {value!r}; it takes a learner's name or its table")
             fields[key] = build(catalogue, inside, f"{where}: {key}", given)
         else:
             fields[key] = checked(value, hints[key], f"{where}: {key}")
@@ -155,4 +161,8 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def _words(hint: Any) -> str:
+    if typing.get_origin(hint) is typing.Literal:
+        return " or ".join(map(repr, typing.get_args(hint)))
+    if typing.get_origin(hint) in (tuple, dict):
+        return "a list" if typing.get_origin(hint) is tuple else "a table"
     return getattr(hint, "__name__", None) or str(hint).replace("typing.", "")

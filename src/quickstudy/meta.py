@@ -186,9 +186,7 @@ def judge(
                 continue
             answers = kind.answer(score, fitted, drawn.query, drawn.classes)
             scores.append(kind.measure(answers, drawn.query)["accuracy"])
-        if len(diverged) == len(encoded):
-            raise diverged[-1]
-        return Validation(fmean(scores), fmean(losses), tuple(scores))
+        return Validation(fmean(scores), fmean(losses), tuple(scores), str(diverged[-1]) if diverged else "")
 
     return validate
 

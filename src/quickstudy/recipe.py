@@ -103,7 +103,7 @@ def read(given: str | Path | Mapping[str, Any]) -> Recipe:
     for key in tables:
         if key not in known:
             raise QuickstudyError(f"{title}: there is no table {config.near(key, known)}")
-    episodes = dict(tables.get("episodes", {}))
+    episodes = _named(tables.get("episodes", {}), f"{title}, [episodes]")
     alpha = config.checked(episodes.pop("alpha", 0.0), float, f"{title}, [episodes]: alpha")
     reward = _reward(episodes.pop("reward", "exact_match"), f"{title}, [episodes]: reward")
     choosing = _choosing(episodes.pop("choose", "weights"), tables, title)
@@ -114,8 +114,8 @@ def read(given: str | Path | Mapping[str, Any]) -> Recipe:
         title,
         folder,
         _made(StudentTable, tables.get("student", {}), f"{title}, [student]"),
-        dict(tables.get("learner", {"name": "prior_head"})),
-        dict(tables.get("kind", {"name": "classification"})),
+        _named(tables.get("learner", "prior_head"), f"{title}, [learner]"),
+        _named(tables.get("kind", "classification"), f"{title}, [kind]"),
         _made(Shape, episodes, f"{title}, [episodes]"),
         alpha,
         reward,
@@ -152,6 +152,11 @@ def _tables(given: str | Path | Mapping[str, Any]) -> tuple[str, Path, dict[str,
         raise QuickstudyError(f"there is no recipe {path}; give the path of a TOML file") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise QuickstudyError(f"{path} cannot be read as TOML: {error}") from None
+
+
+def _named(given: Any, where: str) -> dict[str, Any]:
+    """A table of its own; a name alone stands for a table that holds nothing else."""
+    return {"name": given} if isinstance(given, str) else dict(config.checked(given, dict[str, Any], where))
 
 
 def _reward(name: Any, where: str) -> str:

@@ -49,7 +49,7 @@ def _task(path: str | Path, tensors: Params, document: dict[str, Any], precision
 
 
 def _student(path: str | Path, tensors: Params, document: dict[str, Any], precision: Precision, device: str) -> Student:
-    if document["student"] is not None:  # its theta holds weights of the backbone: it lies in a file of its own
+    if document["student"] is not None:  # its theta is large: it lies in a file of its own
         student = _heavy(path, document, precision, device)
         if digest(student.theta) != document["theta"]:
             raise QuickstudyError(
@@ -63,7 +63,7 @@ def _student(path: str | Path, tensors: Params, document: dict[str, Any], precis
 
 
 def _heavy(path: str | Path, document: dict[str, Any], precision: Precision, device: str) -> Student:
-    """From its file, also where that lies beside the task now; if it never had one, from the backbone's weights."""
+    """From its file, also where that lies beside the task now; if it never had one, from its learner's start."""
     origin = Path(document["student"])
     loaded = _backbone(path, document, precision, device)
     for place in (origin, Path(path).parent / origin.name):

@@ -63,7 +63,16 @@ class Student:
         doubts += remarks.on_texts(self.loaded, self.reader, found.examples, found.classes)
         for warning in (*found.problems, *doubts):
             warnings.warn(str(warning), QuickstudyWarning, stacklevel=2)
-        return Task.learned(self, kind_of_task, found.classes, found.examples, name)
+        task = Task.learned(self, kind_of_task, found.classes, found.examples, name)
+        if not found.examples and _says_nothing(task):
+            made = config.table(config.LEARNERS, self.learner, "backbone")["name"].partition(".")[0]
+            warnings.warn(
+                f"{made} takes nothing from class names, so without an example every class is as probable; give "
+                "examples, or take another learner, such as prior_head",
+                QuickstudyWarning,
+                stacklevel=2,
+            )
+        return task
 
     def save(self, path: str | Path) -> None:
         """Writes theta and the names of everything else: a few kilobytes, or what its scope weighs."""
@@ -124,6 +133,11 @@ def fresh(loaded: Loaded, table: Mapping[str, Any], origin: str, seed: int = 0) 
     """A student whose theta is the learner's own start."""
     bare: Learner = config.build(config.LEARNERS, table, "learner", {"backbone": loaded.backbone})
     theta = bare.init(torch.Generator().manual_seed(seed))
+    for name, value in theta.items():
+        if value.isnan().any():  # the logarithm of a field below zero
+            raise QuickstudyError(
+                f"learner: the {name!a} of {table['name']} begins as no number; give its settings values above 0"
+            )
     return student(loaded, bare, theta, origin)
 
 
@@ -131,6 +145,11 @@ def student(loaded: Loaded, learner: Learner, theta: Params, origin: str) -> Stu
     """A student of these parts."""
     reader = Reader(loaded.tokenizer, loaded.limit, loaded.prompt, loaded.filler)
     return Student(loaded, reader, _reading(learner, loaded.backbone), theta, origin)
+
+
+def _says_nothing(task: Task) -> bool:
+    """Whether even the name of its first class is every class alike to a task."""
+    return len(set(task.predict([next(iter(task.classes))])[0].probabilities.values())) == 1
 
 
 def _reading(learner: Learner, backbone: Backbone) -> Learner:

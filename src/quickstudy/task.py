@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from quickstudy.student import Student
 
 TASK = "task"
+CARRIED = 256 * 1024
+"""bytes of a student's theta that a task's file carries; a larger one stays in the student's own file"""
 AT_ONCE = 4096
 """texts read together when streaming"""
 
@@ -134,14 +136,14 @@ class Task:
         """Writes the task: the backbone is named, not copied. `examples=False` leaves the texts out; such a task
         predicts but does not grow."""
         student = self.student
-        light = {name: value for name, value in student.theta.items() if not name.startswith(OF_BACKBONE)}
-        if len(light) < len(student.theta) and student.about and not Path(student.origin).is_file():
+        heavy = _is_heavy(student.theta)
+        if heavy and student.about and not Path(student.origin).is_file():
             raise QuickstudyError(
                 "this student's own weights are in no file, so its tasks could not be opened again; save the student "
                 "and load it from its file first"
             )
         tensors = {
-            **{f"theta.{name}": value for name, value in light.items()},
+            **({} if heavy else {f"theta.{name}": value for name, value in student.theta.items()}),
             **{f"adapted.{name}": value for name, value in self.adapted.items()},
             **{f"fitted.{name}": value for name, value in self.fitted.items()},
         }
@@ -151,7 +153,7 @@ class Task:
             "scope": str(student.loaded.backbone.scope),
             "precision": student.loaded.backbone.precision,
             "learner": config.table(config.LEARNERS, student.learner, "backbone"),
-            "student": settled(student.origin) if len(light) < len(student.theta) else None,
+            "student": settled(student.origin) if heavy else None,
             "theta": digest(student.theta),
             "kind": config.table(config.KINDS, self.kind, "reader"),
             "classes": self.classes,
@@ -159,6 +161,13 @@ class Task:
             "examples": [self.kind.write(example) for example in self.examples] if examples else [],
         }
         save_artifact(path, TASK, tensors, document)
+
+
+def _is_heavy(theta: Params) -> bool:
+    """Whether tasks name the file of their student instead of carrying its theta: where it holds weights of the
+    backbone, or more numbers than a task should weigh."""
+    size = sum(value.numel() * value.element_size() for value in theta.values())
+    return size > CARRIED or any(name.startswith(OF_BACKBONE) for name in theta)
 
 
 def settled(name: str) -> str:

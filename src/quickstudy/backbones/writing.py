@@ -61,7 +61,7 @@ def decoder(backbone: Backbone) -> Decoder:
 
 
 ONLY_READS = (
-    "in_context needs a model that writes, such as smollm2 or gpt2; this one (all-MiniLM is another) only reads"
+    "in_context needs a model that writes, such as smollm2 or gpt2, and this one only reads; name another model"
 )
 
 

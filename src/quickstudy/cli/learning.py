@@ -69,14 +69,15 @@ def learn(
     learner: Annotated[
         str | None,
         typer.Option(
-            help="prior_head, prototypes, frozen_linear, fine_tune, maml, reptile, …",
+            help=f"How it learns (docs/learners.md): {', '.join(LEARNERS)}. [default: prior_head]",
+            show_default=False,
             autocompletion=lambda: list(LEARNERS),
         ),
     ] = None,
     scope: Annotated[
         str,
         typer.Option(
-            help="Which weights of the model fine_tune, maml and reptile move: head (none), last(2), lora(8), all."
+            help="Which weights of the model fine_tune, maml and their like move: head (none), last(2), lora(8), all."
         ),
     ] = "head",
     device: Device = "auto",

@@ -69,7 +69,8 @@ class Learner(Protocol):
         """Scores (B, U, C)."""
 
     def meta_gradient(self, theta: Params, episode: Episode, rng: torch.Generator) -> tuple[Params, Tensor]:
-        """Slopes with exactly theta's keys and shapes, and the query loss () before the step."""
+        """Slopes with exactly theta's keys and shapes, and the query loss () after adaptation. `rng` is for learners
+        that draw; most do not."""
 
 
 class ExampleForm(Protocol):

@@ -43,11 +43,11 @@ class Choosing:
 
     def __post_init__(self) -> None:
         if not 0 <= self.rate < math.inf:
-            raise QuickstudyError(f"choosing: rate is {self.rate}; give a number from 0 up, such as 0.5.")
+            raise QuickstudyError(f"choosing: rate is {self.rate}; give a number from 0 up, such as 0.5")
         if not 0 < self.floor <= 1:
-            raise QuickstudyError(f"choosing: floor is {self.floor}; give a number above 0 and up to 1, such as 0.2.")
+            raise QuickstudyError(f"choosing: floor is {self.floor}; give a number above 0 and up to 1, such as 0.2")
         if self.hold < 1:
-            raise QuickstudyError(f"choosing: hold is {self.hold}; give a number of episodes from 1 up.")
+            raise QuickstudyError(f"choosing: hold is {self.hold}; give a number of episodes from 1 up")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The inner loop: steps down the support's loss, with or without a graph through them.
 
-Nothing else in the project descends on a support set by hand; evaluation runs what training runs.
+Every learner that steps by a slope steps here, but `fine_tune`, whose steps are AdamW's; evaluation runs what training
+runs.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -84,7 +85,7 @@ def path(loss: Callable[[Params], Tensor], start: Params, steps: int, update: Up
         with attention_for(order):
             value = loss(at)
             slopes = slopes_of(value, at, create_graph=order == 2)
-        _check_finite(value, slopes, step, steps)
+        check_finite(value, slopes, step, steps)
         at = update(step, at, slopes if order == 2 else detach(slopes))
         yield at
 
@@ -119,11 +120,19 @@ def moves(theta: Params, prefixes: Iterable[str]) -> Params:
 
 
 def adapted_from(ended: Params) -> Params:
-    """Where adaptation ended, as data: cut off from every graph, in memory of its own."""
+    """Where adaptation ended, as data: cut off from every graph, in memory of its own. DivergedError if it is not
+    finite: a loop's last step is followed by no loss that would show it."""
+    for name, value in ended.items():
+        if not value.isfinite().all():
+            raise DivergedError(
+                f"the inner loop diverged: after its last step {name} is not finite; lower the learner's rate, or take "
+                "fewer steps"
+            )
     return {name: value.detach().clone() for name, value in ended.items()}
 
 
-def _check_finite(value: Tensor, slopes: Params, step: int, steps: int) -> None:
+def check_finite(value: Tensor, slopes: Params, step: int, steps: int) -> None:
+    """DivergedError that names the step, counted from 0, if a loss or its slopes are not finite."""
     wrong = "loss" if not value.isfinite().all() else ""
     wrong = wrong or next((f"slope of {name}" for name, slope in slopes.items() if not slope.isfinite().all()), "")
     if wrong:

@@ -9,7 +9,7 @@ from quickstudy.core.params import detach, leaves, slopes_of
 from quickstudy.core.protocols import Backbone, Slopes
 from quickstudy.core.types import OF_BACKBONE, Adapted, Batch, Episode, Loss, Params
 from quickstudy.learners import heads
-from quickstudy.learners.descent import adapted_from, moves, reading
+from quickstudy.learners.descent import adapted_from, check_finite, moves, reading
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,12 @@ class FineTune:
         outer = torch.optim.AdamW([group for group in groups if group["params"]], weight_decay=self.weight_decay)
         with torch.enable_grad():
             units = reading(self.backbone, detach(theta), support.text, own)
-            for _ in range(self.steps):
+            for step in range(self.steps):
                 outer.zero_grad()
                 value = loss(heads.score(units(at), at), support)
-                for name, slope in slopes_of(value, at).items():
+                slopes = slopes_of(value, at)
+                check_finite(value, slopes, step, self.steps)
+                for name, slope in slopes.items():
                     at[name].grad = slope
                 outer.step()
         return adapted_from(at)

@@ -20,8 +20,7 @@ def class_names(backbone: Backbone, theta: Params, batch: Batch) -> Tensor:
     """(C, W): the vector of each class's name; zeros where a name says nothing."""
     if batch.names is None:
         raise QuickstudyError(
-            "this learner chooses among named classes, and this kind of task chooses among a vocabulary; take a "
-            "learner that writes (docs/learners.md)"
+            "this learner chooses among named classes, and this batch names none; take a kind of task that has some"
         )
     return backbone.units(theta, batch.names)[:, 0]
 
@@ -36,7 +35,17 @@ def membership(gold: Tensor, classes: int) -> Tensor:
 
 def judged(gold: Tensor) -> int:
     """How many units somebody judged."""
-    return gold.shape[0] * gold.shape[1] if gold.ndim == 3 else int((gold >= 0).sum())
+    return int(which_judged(gold).sum())
+
+
+def which_judged(gold: Tensor) -> Tensor:
+    """(n,) bool: whether somebody judged a unit."""
+    return gold.flatten() >= 0 if gold.ndim == 2 else torch.ones_like(gold[..., 0], dtype=torch.bool).flatten()
+
+
+def said(names: Tensor) -> Tensor:
+    """(C, W) -> (C,) bool: whether the name of a class says anything."""
+    return (names.detach() != 0).any(-1)
 
 
 def means(units: Tensor, member: Tensor) -> tuple[Tensor, Tensor]:
@@ -57,7 +66,7 @@ def prototypes(backbone: Backbone, theta: Params, support: Batch) -> Tensor:
 def blended(names: Tensor, mean: Tensor, count: Tensor, name_weight: Tensor) -> Tensor:
     """Class vectors (C, W): the mean of a class's units, its name counting as `name_weight` () of them. Names that
     say nothing (zeros) count nothing."""
-    pulled = name_weight.to(names) * (names.detach() != 0).any(-1)
+    pulled = name_weight.to(names) * said(names)
     total = pulled[:, None] * names + count[:, None] * mean
     return total / (pulled + count).clamp(min=1e-9)[:, None]
 

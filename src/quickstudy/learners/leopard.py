@@ -80,7 +80,7 @@ class Leopard:
         """The head before any step."""
         names = heads.class_names(self.backbone, theta, support)
         units = self.backbone.units(theta, support.text).flatten(0, 1)
-        said = (names.detach() != 0).any(-1).to(names)
+        said = heads.said(names).to(names)
         weight = torch.cat(
             [
                 heads.membership(support.gold, len(names)).to(names),

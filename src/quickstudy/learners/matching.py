@@ -65,8 +65,7 @@ class Matching:
         names = heads.class_names(self.backbone, theta, support)
         units = self.backbone.units(theta, support.text).flatten(0, 1)
         member = heads.membership(support.gold, len(names)).to(names)
-        judged = (support.gold.flatten() >= 0) if support.gold.ndim == 2 else torch.ones(len(units)).bool()
-        said = (names.detach() != 0).any(-1)
+        judged, said = heads.which_judged(support.gold), heads.said(names)
         pull = theta["matching.log_name_weight"].to(names).repeat(int(said.sum()))
         return {
             "support.units": normalize(torch.cat([units[judged], names[said]]), dim=-1),  # (m, W)

@@ -95,8 +95,7 @@ def _performed(theta: Params, z: Tensor, seen: Points) -> Params:
 def _task(theta: Params, seen: Points) -> Tensor:
     unit, which = seen.member.nonzero(as_tuple=True)
     shown = _of_pairs(theta, seen.units[unit], classes(theta, seen)[which])
-    said = seen.names[(seen.names.detach() != 0).any(-1)]
-    described = _pooled(theta, "name", said)
+    described = _pooled(theta, "name", seen.names[heads.said(seen.names)])
     count = seen.member.sum()[None]
     return normalize(heads.blended(described[None], shown[None], count, theta["task.log_name_weight"].exp())[0], dim=-1)
 

@@ -87,7 +87,7 @@ class PriorHead:
         flat = units.flatten(0, 1)
         mean, count = heads.means(flat, heads.membership(support.gold, len(names)))
         centre = flat.mean(0) if len(flat) else torch.zeros_like(names[0])
-        said = (names.detach() != 0).any(-1, keepdim=True)  # a class whose name says nothing has no name to weigh
+        said = heads.said(names)[:, None]  # a class whose name says nothing has no name to weigh
         pulled = _scalar(theta, "name_weight", names) * said  # (C, 1)
         middle = (names * said).sum(0) / said.sum().clamp(min=1)
         examples = count[:, None]

@@ -1,4 +1,4 @@
-"""Proto-MAML: gradient steps from the head that prototypes make (Triantafillou et al. 2020, section 3.3)."""
+"""Proto-MAML: gradient steps from the head that prototypes make (Triantafillou et al. 2020)."""
 
 from dataclasses import dataclass
 

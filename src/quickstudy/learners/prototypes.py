@@ -16,9 +16,9 @@ from quickstudy.learners.exact import slopes_after
 class Prototypes:
     """A class's prototype is the mean of its support; its name stands in where it has none.
 
-    score = -scale |u - p|^2 up to -scale |u|^2, equal for all classes and so without effect on a softmax (Snell et
-    al., section 2.4): a linear head of
-    weight 2 scale p and bias -scale |p|^2. Nothing moves, so the loss is not looked at when adapting.
+    score = -scale |u - p|^2 up to -scale |u|^2, equal for all classes and so without effect on a softmax (Snell et al.,
+    section 2.4): a linear head of weight 2 scale p and bias -scale |p|^2. Nothing moves, so the loss is not looked at
+    when adapting.
     """
 
     backbone: Backbone

@@ -59,8 +59,7 @@ class Ridge:
             theta[f"ridge.log_{name}"].exp().to(names) for name in ("strength", "scale", "name_scale")
         )
         units = self.backbone.units(theta, support.text).flatten(0, 1)  # (n, W)
-        if support.gold.ndim == 2:
-            units = units * (support.gold.flatten() >= 0).to(units)[:, None]  # nobody judges: a row of zeros has no say
+        units = units * heads.which_judged(support.gold).to(units)[:, None]  # nobody judges: a row of zeros has no say
         start = name_scale * names
         short = heads.membership(support.gold, len(names)).to(units) - units @ start.T  # (n, C)
         gram = units @ units.T + strength * torch.eye(len(units)).to(units)  # (n, n)

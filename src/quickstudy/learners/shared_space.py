@@ -95,8 +95,8 @@ def points(backbone: Backbone, theta: Params, support: Batch) -> Points:
     names = heads.class_names(backbone, theta, support)
     units = backbone.units(theta, support.text).flatten(0, 1)
     into, out = (_map(theta, side, names) for side in ("input", "output"))
-    said = (names.detach() != 0).any(-1, keepdim=True)
-    return Points(into, into(units), heads.membership(support.gold, len(names)).to(units), out(names) * said)
+    outputs = out(names) * heads.said(names)[:, None]
+    return Points(into, into(units), heads.membership(support.gold, len(names)).to(units), outputs)
 
 
 def classes(theta: Params, seen: Points) -> Tensor:

@@ -72,7 +72,7 @@ def load(folder: Path, state: State, marked: dict[str, str]) -> int | None:
 def _counters(text: str) -> Counters:
     fields = json.loads(text)
     history = tuple(
-        (step, Validation(found["score"], found["loss"], tuple(found["scores"])))
+        (step, Validation(found["score"], found["loss"], tuple(found["scores"]), found["trouble"]))
         for step, found in fields.pop("history")
     )
     return Counters(history=history, **fields)

@@ -134,6 +134,8 @@ def _check(job: _Job, state: State, sinks: list[Watch], began: float) -> None:
     now = state.counters
     if not now.history and not (found.scores and math.isfinite(found.score)):
         raise QuickstudyError("the start cannot be judged: validation gave no finite score; check the validation tasks")
+    if not now.history and found.trouble and not any(found.scores):
+        raise QuickstudyError(f"the start can learn none of the validation tasks: {found.trouble}")
     history = (*now.history, (now.step, found))
     better = not now.history or is_better(found, now.history[now.best][1])
     best = len(now.history) if better else now.best

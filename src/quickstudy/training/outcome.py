@@ -17,6 +17,8 @@ class Validation:
     """the mean query loss; for the eye: nothing is decided by it"""
     scores: tuple[float, ...]
     """one a validation task, always in the same order"""
+    trouble: str = ""
+    """why a task could not be learned, where one could not; it scores 0"""
 
 
 History = tuple[tuple[int, Validation], ...]

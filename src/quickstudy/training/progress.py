@@ -1,5 +1,6 @@
 """How meta-training is going, for a person: a live bar at a terminal, plain lines anywhere else."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -60,7 +61,8 @@ class Account:
             self._first = (self.step, self._seconds)
         if event == "step":
             loss = _number(record["loss"])
-            self._loss = loss if self._loss is None else 0.9 * self._loss + 0.1 * loss
+            if math.isfinite(loss):  # NaN where every episode of the step was left out
+                self._loss = loss if self._loss is None else 0.9 * self._loss + 0.1 * loss
             return None
         if event == "validation":
             self._score, self._best = _number(record["score"]), _number(record["best"])
