@@ -31,7 +31,7 @@ def test_fields_are_checked_and_converted() -> None:
     ("table", "said"),
     [
         ({"name": "mamml"}, "here: there is no 'mamml'; near: maml; all: "),
-        ({}, "there is no 'None'"),
+        ({}, "nothing says which it is; give it a name"),
         ({"name": "maml.v2"}, "maml.v2 is of a newer quickstudy"),
         ({"name": "maml", "rates": 0.1}, "Maml has no field 'rates'; near: rate"),
         ({"name": "maml", "rate": "fast"}, "here: rate cannot be 'fast'"),
@@ -77,3 +77,19 @@ def test_every_learner_is_frozen_and_configured_by_its_fields() -> None:
     for made in (*config.LEARNERS.values(), *config.KINDS.values()):
         assert dataclasses.is_dataclass(made)
         assert made.__dataclass_params__.frozen
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("leopard", "hidden", -1),
+        ("neighbours", "k", 0),
+        ("maml", "steps", -1),
+        ("maml", "head_rate", -0.1),
+        ("prototypes", "scale", float("inf")),
+        ("ridge", "strength", float("nan")),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(name: str, key: str, value: float) -> None:
+    with pytest.raises(QuickstudyError, match=rf"here: {key} is {value}; give (1|a number of 0) or more"):
+        config.build(config.LEARNERS, {"name": name, key: value}, "here", {"backbone": backbone()})

@@ -79,10 +79,15 @@ def test_a_learner_around_another_keeps_it(student: qs.Student, tmp_path: Path) 
     assert qs.open(tmp_path / "task.qs").predict(TEXTS) == task.predict(TEXTS)
 
 
-@pytest.mark.parametrize("learner", [{"name": "prototypes", "scale": -1}, {"name": "ridge", "strength": -2.0}])
+@pytest.mark.parametrize("learner", [{"name": "prototypes", "scale": 0.0}, {"name": "ridge", "strength": 0}])
 def test_a_start_that_is_no_number_is_refused(student: qs.Student, learner: dict) -> None:
-    with pytest.raises(QuickstudyError, match=f"of {learner['name']} begins as no number; give its settings"):
+    with pytest.raises(QuickstudyError, match=f"of {learner['name']} begins as no finite number; give its settings"):
         qs.load(student.origin, learner=learner)
+
+
+def test_zero_shot_by_a_learner_that_ignores_names_is_told(student: qs.Student) -> None:
+    with pytest.warns(QuickstudyWarning, match="frozen_linear takes nothing from class names"):
+        qs.load(student.origin, learner="frozen_linear").learn(labels=["sports", "politics"])
 
 
 def test_what_was_cut_is_counted(student: qs.Student) -> None:

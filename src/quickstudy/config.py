@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -92,7 +93,7 @@ def build(catalogue: Mapping[str, type], table: Mapping[str, Any], where: str, g
                 raise QuickstudyError(f"{where}: {key} cannot be {value!r}; it takes a learner's name or its table")
             fields[key] = build(catalogue, inside, f"{where}: {key}", given)
         else:
-            fields[key] = checked(value, hints[key], f"{where}: {key}")
+            fields[key] = _sensible(checked(value, hints[key], f"{where}: {key}"), f"{where}: {key}")
     return made(**fields)
 
 
@@ -136,6 +137,14 @@ def checked(value: Any, hint: Any, where: str) -> Any:
     if isinstance(value, list):
         return tuple(value)
     return float(value) if hint is float else value
+
+
+def _sensible(value: Any, where: str) -> Any:
+    """A number that a step count, a size, a rate or a scale can be; whatever is no number passes."""
+    least = 1 if isinstance(value, int) else 0
+    if isinstance(value, int | float) and not isinstance(value, bool) and not least <= value < math.inf:
+        raise QuickstudyError(f"{where} is {value!r}; give {'1' if least else 'a number of 0'} or more")
+    return value
 
 
 def _fits(value: Any, hint: Any) -> bool:

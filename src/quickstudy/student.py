@@ -134,9 +134,9 @@ def fresh(loaded: Loaded, table: Mapping[str, Any], origin: str, seed: int = 0) 
     bare: Learner = config.build(config.LEARNERS, table, "learner", {"backbone": loaded.backbone})
     theta = bare.init(torch.Generator().manual_seed(seed))
     for name, value in theta.items():
-        if value.isnan().any():  # the logarithm of a field below zero
+        if not value.isfinite().all():  # the logarithm of a field of zero
             raise QuickstudyError(
-                f"learner: the {name!a} of {table['name']} begins as no number; give its settings values above 0"
+                f"learner: the {name!a} of {table['name']} begins as no finite number; give its settings values above 0"
             )
     return student(loaded, bare, theta, origin)
 

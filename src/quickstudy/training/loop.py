@@ -152,6 +152,7 @@ def _check(job: _Job, state: State, sinks: list[Watch], began: float) -> None:
             "loss": found.loss,
             "best": history[best][1].score,
             "best_step": history[best][0],
+            **({"trouble": found.trouble} if found.trouble else {}),
         }
     ]
     if stopped is not None:
