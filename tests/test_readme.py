@@ -96,17 +96,19 @@ def test_the_two_commands_stand_at_the_top(page: Path) -> None:
 
 @pytest.mark.parametrize("page", [README, CHINESE, ARCHITECTURE, LEARNERS], ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    headings = {
-        re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).replace(" ", "-")
-        for line in text.splitlines()
-        if line.startswith("#")
-    }
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if target.startswith("#"):
-            assert target[1:] in headings, target
-        elif "://" not in target:
-            assert (page.parent / target.partition("#")[0]).exists(), target
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        other, _, heading = target.partition("#")
+        place = page.parent / other if other else page
+        assert place.exists(), target
+        assert not heading or heading in headings(place), target
+
+
+def headings(page: Path) -> set[str]:
+    """As they stand in links."""
+    lines = (line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("#"))
+    return {re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in lines}
 
 
 def test_every_command_in_the_chinese_page_is_one() -> None:
