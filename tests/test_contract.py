@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from few import CLASSES, backbone, episode, kinds, start
+from few import CLASSES, backbone, encoder, episode, kinds, start
 
-from quickstudy.config import LEARNERS, build
+from quickstudy.backbones.kept import KeptFeatures
+from quickstudy.backbones.passages import Passages
+from quickstudy.config import LEARNERS, build, reading
 from quickstudy.core.params import same
 from quickstudy.core.protocols import Learner, Slopes
 from quickstudy.core.tensors import load_tensors, save_tensors
@@ -55,6 +57,17 @@ def test_a_learner_meets_a_kind(name: str, kind, shots: int, tmp_path: Path) -> 
     save_tensors(tmp_path / "adapted", adapted, {})
     again, _ = load_tensors(tmp_path / "adapted")
     assert torch.equal(made.predict(theta, again, task.query), scores)
+
+
+@pytest.mark.parametrize("shots", [0, 2])
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_learner_does_not_notice_that_features_are_kept(name: str, shots: int) -> None:
+    made = learner(name, "last(1)")
+    theta, task = start(made), episode(KINDS["one label"], shots)
+    moving = tuple(key for key in theta if key.startswith("backbone."))
+    kept = reading(made, Passages(KeptFeatures(encoder("last(1)"), moving)))
+    found, wanted = (one.predict(theta, one.adapt(theta, task.support, task.loss), task.query) for one in (kept, made))
+    torch.testing.assert_close(found, wanted)
 
 
 @pytest.mark.parametrize("shots", [0, 2])

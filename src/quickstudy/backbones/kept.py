@@ -57,7 +57,7 @@ class KeptFeatures:
         return self.backbone.depth(moving)
 
     def lower(self, params: Params, text: Text, depth: int) -> Lower:
-        if depth == 0 or depth != self.depth(self.learned):
+        if depth == 0 or depth != self.depth(self.learned) or not len(text.tokens):
             return self.backbone.lower(params, text, depth)
         found = self._looked_up(text, depth, lambda group: self.backbone.lower({}, group, depth).hidden)
         longest = text.tokens.shape[1]
