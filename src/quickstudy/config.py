@@ -99,12 +99,16 @@ def build(catalogue: Mapping[str, type], table: Mapping[str, Any], where: str, g
 
 def table(catalogue: Mapping[str, type], made: Any, *leaving: str) -> dict[str, Any]:
     """The inverse of `build`: the versioned name and the fields of an object, without those named."""
-    name = next(name for name, kind in catalogue.items() if kind is type(made))
     fields = {field.name: getattr(made, field.name) for field in dataclasses.fields(made) if field.name not in leaving}
-    return {"name": f"{name}.v1"} | {
+    return {"name": f"{name_of(catalogue, made)}.v1"} | {
         key: table(catalogue, value, *leaving) if type(value) in catalogue.values() else value
         for key, value in fields.items()
     }
+
+
+def name_of(catalogue: Mapping[str, type], made: Any) -> str:
+    """What the catalogue calls the class of an object."""
+    return next(name for name, kind in catalogue.items() if kind is type(made))
 
 
 def reading(learner: Any, backbone: Backbone) -> Any:

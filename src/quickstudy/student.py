@@ -65,9 +65,9 @@ class Student:
             warnings.warn(str(warning), QuickstudyWarning, stacklevel=2)
         task = Task.learned(self, kind_of_task, found.classes, found.examples, name)
         if not found.examples and _says_nothing(task):
-            made = config.table(config.LEARNERS, self.learner, "backbone")["name"].partition(".")[0]
             warnings.warn(
-                f"{made} takes nothing from class names, so without an example every class is as probable; give "
+                f"{config.name_of(config.LEARNERS, self.learner)} takes nothing from class names, so without an "
+                "example every class is as probable; give "
                 "examples, or take another learner, such as prior_head",
                 QuickstudyWarning,
                 stacklevel=2,

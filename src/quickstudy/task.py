@@ -101,9 +101,8 @@ class Task:
         its new label."""
         if self.examples_left_out:
             raise QuickstudyError("this task was saved without its examples, so it cannot grow; learn it again")
-        table = config.table(config.KINDS, self.kind, "reader")
         named = {**self.classes, **given.classes_of(labels)}
-        new = given.gathered(examples, named, table["name"].partition(".v")[0], columns)
+        new = given.gathered(examples, named, config.name_of(config.KINDS, self.kind), columns)
         merged = {
             **self.classes,
             **{name: said or self.classes.get(name, "") for name, said in new.classes.items()},

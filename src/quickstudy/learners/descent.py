@@ -8,13 +8,25 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
+import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from quickstudy.core.params import detach, slopes_of, views
-from quickstudy.core.protocols import Backbone
-from quickstudy.core.types import OF_BACKBONE, Batch, DivergedError, Loss, Params, QuickstudyError, Text
+from quickstudy.core.protocols import Backbone, Learner
+from quickstudy.core.types import (
+    OF_BACKBONE,
+    Adapted,
+    Batch,
+    DivergedError,
+    Episode,
+    Loss,
+    Params,
+    QuickstudyError,
+    Text,
+)
 from quickstudy.learners import heads
+from quickstudy.learners.exact import slopes_after
 
 Order = Literal[1, 2]
 Update = Callable[[int, Params, Params], Params]
@@ -88,6 +100,24 @@ def path(loss: Callable[[Params], Tensor], start: Params, steps: int, update: Up
         check_finite(value, slopes, step, steps)
         at = update(step, at, slopes if order == 2 else detach(slopes))
         yield at
+
+
+Ended = Callable[[Params, Batch, Loss, Order], Params]
+"""(theta, support, loss, order) -> the weights where a learner's steps end, their graph kept"""
+
+
+def adapted_by(ended: Ended, theta: Params, support: Batch, loss: Loss) -> Adapted:
+    """What a learner that steps makes of a task."""
+    with torch.enable_grad():
+        return adapted_from(ended(detach(theta), support, loss, 1))
+
+
+def slopes_through(
+    learner: Learner, ended: Ended, episode: Episode, theta: Params, order: Order
+) -> tuple[Params, Tensor]:
+    """The meta-gradient of a learner that steps: through its steps in order 2, past their slopes in order 1."""
+    with attention_for(order):
+        return slopes_after(learner, episode, theta, lambda at: ended(at, episode.support, episode.loss, order))
 
 
 def attention_for(order: Order) -> AbstractContextManager[None]:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from quickstudy.backbones.pooling import joined_width
 from quickstudy.core.protocols import Backbone
-from quickstudy.core.types import Adapted, Batch, Params, QuickstudyError
+from quickstudy.core.types import Adapted, Batch, Params, QuickstudyError, Text
 
 
 def score(units: Tensor, head: Adapted) -> Tensor:
@@ -18,11 +18,16 @@ def score(units: Tensor, head: Adapted) -> Tensor:
 
 def class_names(backbone: Backbone, theta: Params, batch: Batch) -> Tensor:
     """(C, W): the vector of each class's name; zeros where a name says nothing."""
+    return backbone.units(theta, named(batch))[:, 0]
+
+
+def named(batch: Batch) -> Text:
+    """The names of the C classes, which a learner that makes a head for each cannot do without."""
     if batch.names is None:
         raise QuickstudyError(
             "this learner chooses among named classes, and this batch names none; take a kind of task that has some"
         )
-    return backbone.units(theta, batch.names)[:, 0]
+    return batch.names
 
 
 def membership(gold: Tensor, classes: int) -> Tensor:

@@ -30,10 +30,10 @@ class Neighbours:
         return {}
 
     def adapt(self, theta: Params, support: Batch, loss: Loss) -> Adapted:
+        classes = len(heads.named(support).tokens)
         with torch.no_grad():
-            names = heads.class_names(self.backbone, theta, support)
             units = self.backbone.units(theta, support.text).flatten(0, 1)
-        member = heads.membership(support.gold, len(names)).to(units)
+        member = heads.membership(support.gold, classes).to(units)
         return {"support.units": normalize(units, dim=-1), "support.member": member}
 
     def predict(self, theta: Params, adapted: Adapted, query: Batch) -> Tensor:

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from quickstudy.core.params import detach
 from quickstudy.core.protocols import Backbone, Slopes
 from quickstudy.core.types import OF_BACKBONE, Adapted, Batch, Episode, Loss, Params
 from quickstudy.learners import heads
-from quickstudy.learners.descent import Order, adapted_from, at_rate, attention_for, descend, moves
-from quickstudy.learners.exact import slopes_after
+from quickstudy.learners.descent import Order, adapted_by, at_rate, descend, moves, slopes_through
 
 
 @dataclass(frozen=True)
@@ -39,17 +37,13 @@ class ProtoMaml:
         return {**self.backbone.init(rng), "head.log_scale": torch.tensor(self.scale).log()}
 
     def adapt(self, theta: Params, support: Batch, loss: Loss) -> Adapted:
-        with torch.enable_grad():
-            return adapted_from(self._ended(detach(theta), support, loss, order=1))
+        return adapted_by(self._ended, theta, support, loss)
 
     def predict(self, theta: Params, adapted: Adapted, query: Batch) -> Tensor:
         return heads.score(self.backbone.units({**theta, **adapted}, query.text), adapted)
 
     def meta_gradient(self, theta: Params, episode: Episode, rng: torch.Generator) -> tuple[Params, Tensor]:
-        with attention_for(self.order):
-            return slopes_after(
-                self, episode, theta, lambda at: self._ended(at, episode.support, episode.loss, self.order)
-            )
+        return slopes_through(self, self._ended, episode, theta, self.order)
 
     def _ended(self, theta: Params, support: Batch, loss: Loss, order: Order) -> Params:
         head = heads.nearest(heads.prototypes(self.backbone, theta, support), theta["head.log_scale"].exp())
