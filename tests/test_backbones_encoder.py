@@ -140,10 +140,10 @@ def test_double_precision_stays_double() -> None:
     assert encoder.units({}, text(4)).dtype == torch.float64
 
 
-def test_bfloat16_is_near_and_is_left_where_a_slope_is_wanted() -> None:
-    exact, rough = (
-        made("last(1)"),
-        Encoder(Small(SIZES), "layers", 16, scope=scope("last(1)"), precision="bfloat16"),
+def test_bfloat16_is_near_and_auto_leaves_it_where_a_slope_is_wanted() -> None:
+    exact, auto, rough = (
+        Encoder(Small(SIZES), "layers", 16, scope=scope("last(1)"), precision=precision)
+        for precision in ("float32", "auto", "bfloat16")
     )
     read = text(5, 9)
     with torch.no_grad():
@@ -152,7 +152,12 @@ def test_bfloat16_is_near_and_is_left_where_a_slope_is_wanted() -> None:
         assert not torch.equal(near, exact.units({}, read))
         assert torch.allclose(near, exact.units({}, read), atol=0.05)
     params = leaves(moved(exact))
-    assert torch.equal(rough.units(params, read), exact.units(params, read))
+    assert torch.equal(auto.units(params, read), exact.units(params, read))
+    found = [slopes_of(encoder.units(params, read).square().sum(), params) for encoder in (exact, rough)]
+    assert not same(*found)
+    for name, slope in found[0].items():  # mixed: weights and their slopes stay in float32
+        assert found[1][name].dtype == torch.float32
+        assert torch.allclose(found[1][name], slope, atol=0.1 * float(slope.abs().max()) + 0.02)
 
 
 class Twice(nn.Module):

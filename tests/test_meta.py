@@ -65,9 +65,10 @@ def recipe(folder: Path, scope: str = "all", **learner: object) -> dict:
 def test_a_student_is_meta_trained_saved_and_learns(folder: Path) -> None:
     student = meta_train(recipe(folder), folder / "run")
     assert "validation tasks" in student.about["summary"]
-    assert any(name.startswith("backbone.") for name in student.theta)
+    assert student.loaded.learned is not None
+    assert any(name.startswith("backbone.") for name in student.loaded.learned.weights)
     again = qs.load(folder / "run" / "student.qs")
-    assert same(again.theta, student.theta)
+    assert same(again.theta, student.theta) and again.loaded.fingerprint == student.loaded.fingerprint
     task = again.learn([("bread soup", "food"), ("goal match", "sport")])
     task.save(folder / "task.qs")
     texts = ["cheese dinner", "league tennis"]

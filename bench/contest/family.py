@@ -36,7 +36,7 @@ TEST = (
 ROWS = 3000
 """of a training source at most"""
 EPISODES = Shape(ways=(2, 6), shots=(0, 5), queries=4)
-SHOTS, WAYS, QUERIES, DRAWS = (0, 1, 5), 5, 8, 2
+SHOTS, WAYS, QUERIES, DRAWS = (0, 1, 5), 5, 8, 1
 SCOPE = "last(1)"
 DECODERS = ("in_context",)
 """read through smollm2, and are not meta-trained: it would take hours"""
@@ -117,7 +117,7 @@ def tested(student: Student, kind: TaskKind, theta: Params, seed: int, folder: P
 def _student(table: Mapping[str, Any], seed: int) -> Student:
     if table["name"] in DECODERS:
         return fresh(backbone("smollm2", "head", "auto", "cpu"), table, "smollm2", seed)
-    return fresh(backbone("minilm", SCOPE, "float32", "cpu"), table, "minilm", seed)
+    return fresh(backbone("minilm", SCOPE, "auto", "cpu"), table, "minilm", seed)
 
 
 def _rates(theta: Params) -> dict[str, float]:

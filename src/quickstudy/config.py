@@ -62,6 +62,12 @@ LEARNERS: Mapping[str, type] = {
     "meta_mapping": MetaMapping,
     "in_context": InContext,
 }
+STILL = (
+    "prior_head", "prototypes", "frozen_linear", "neighbours", "names_alone", "ridge", "named_prototypes", "matching",
+    "relation_network", "shared_space", "meta_mapping", "anil",
+)  # fmt: skip
+"""Learners whose adaptation leaves the backbone as meta-training left it: what that learned is put into the weights
+when a student is opened."""
 WITHIN: Mapping[str, Mapping[str, Any]] = {"policy_gradient": {"inner": {"name": "prior_head"}}}
 """What a learner that wraps another one wraps where a recipe does not say."""
 KINDS: Mapping[str, type] = {"classification": Classification, "multilabel": MultiLabel}

@@ -8,11 +8,14 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from quickstudy import config
 from quickstudy import recipe as recipes
 from quickstudy.core.protocols import Learner, TaskKind
 from quickstudy.core.scoring import scorer
-from quickstudy.core.types import DivergedError, Draw, Episode, Params, QuickstudyError, Reward
+from quickstudy.core.types import OF_BACKBONE, DivergedError, Draw, Episode, Params, QuickstudyError, Reward
 from quickstudy.episodes.choosing import Chooser, Policy, Seen, tally
 from quickstudy.episodes.leaks import without_leaks
 from quickstudy.episodes.loading import load
@@ -22,8 +25,10 @@ from quickstudy.episodes.sampling import Dice, draw
 from quickstudy.episodes.shapes import Shape, ends
 from quickstudy.episodes.sources import Source, class_names, index_of
 from quickstudy.episodes.splits import Fractions, Splits, by_class
+from quickstudy.episodes.wording import Wording, reworded
 from quickstudy.recipe import Recipe, SourceTable, ValidatingTable
 from quickstudy.student import Student, backbone, fresh
+from quickstudy.student import load as load_student
 from quickstudy.training import loop
 from quickstudy.training.journal import Watch
 from quickstudy.training.outcome import History, Validation
@@ -57,7 +62,7 @@ def meta_train(
     trained = loop.meta_train(
         learner,
         student.theta,
-        stream(chooser, kind, read.episodes, read.training, config.REWARDS[read.reward]),
+        stream(chooser, kind, read.episodes, read.training, config.REWARDS[read.reward], read.wording),
         judge(learner, kind, draws, read.validating),
         read.training,
         folder,
@@ -68,12 +73,18 @@ def meta_train(
     about["sources"] = tally(
         chooser, read.training.seed, seen(trained.history, read.training), (trained.steps + 1) * read.training.tasks
     )
-    student = dataclasses.replace(student, theta=trained.theta, about=about)
+    student = dataclasses.replace(student, theta=_stored(trained.theta, table.stored), about=about)
     if folder is not None:
         path = Path(folder) / FILE
-        student = dataclasses.replace(student, origin=str(path))
         student.save(path)
+        return load_student(path, precision=table.precision, device=table.device)
     return student
+
+
+def _stored(theta: Params, dtype: str) -> Params:
+    """Weights of the backbone as they will be stored, so that what is returned and what is opened again are one."""
+    low = {name: value.to(getattr(torch, dtype)).to(value) for name, value in theta.items()}
+    return {name: low[name] if name.startswith(OF_BACKBONE) else value for name, value in theta.items()}
 
 
 def sources(recipe: Recipe, kind: TaskKind) -> tuple[tuple[Source, ...], tuple[Source, ...], str]:
@@ -103,14 +114,19 @@ def _held_out(source: Source, recipe: Recipe, kind: TaskKind) -> Splits:
 
 
 def stream(
-    chooser: Chooser, kind: TaskKind, shape: Shape, plan: Plan, reward: Reward | None = None
+    chooser: Chooser,
+    kind: TaskKind,
+    shape: Shape,
+    plan: Plan,
+    reward: Reward | None = None,
+    wording: Wording = Wording(),  # noqa: B008 (frozen)
 ) -> Callable[[int, History], list[Episode]]:
     """The episodes of an outer step, a function of the step and of what validation found before it."""
 
     def episodes(step: int, history: History) -> list[Episode]:
         past = seen(history, plan)
         return [
-            episode(draw(source, kind, narrowed(shape, source, kind), n), kind, reward)
+            reworded_episode(draw(source, kind, narrowed(shape, source, kind), n), source, kind, wording, reward)
             for n in range(step * plan.tasks, (step + 1) * plan.tasks)
             for source in [chooser.source(n, plan.seed, past)]
         ]
@@ -140,6 +156,28 @@ def episode(drawn: Draw, kind: TaskKind, reward: Reward | None = None) -> Episod
     return Episode(support, query, kind.loss, reward)
 
 
+def reworded_episode(
+    drawn: Draw, source: Source, kind: TaskKind, wording: Wording, reward: Reward | None = None
+) -> Episode:
+    """The same whose classes may be called otherwise, or of which one stands against the rest."""
+    said, one = reworded(drawn.classes, source.called, drawn.shots, wording, drawn.id)
+    task = episode(drawn, kind, reward)
+    several = task.support.gold.ndim == 3
+    if said == drawn.classes or (one is not None and several):
+        return task
+    names = kind.encode((), said).names
+    support, query = (batch._replace(names=names) for batch in (task.support, task.query))
+    if one is not None:
+        place = list(drawn.classes).index(one)
+        support, query = (batch._replace(gold=against(batch.gold, place)) for batch in (support, query))
+    return task._replace(support=support, query=query)
+
+
+def against(gold: Tensor, place: int) -> Tensor:
+    """(B, U) classes -> 0 where it is the class at `place`, 1 where it is another."""
+    return torch.where(gold < 0, gold, (gold != place).long())
+
+
 def validation_draws(validation: Sequence[Source], kind: TaskKind, table: ValidatingTable) -> list[Draw]:
     """The same tasks every time: of every source, at every number of shots that it has the examples for."""
     found = []
@@ -150,7 +188,7 @@ def validation_draws(validation: Sequence[Source], kind: TaskKind, table: Valida
         smallest = min(len(members) for members in index_of(source, kind).members.values())
         for shots in table.shots:
             if shots < smallest:
-                shape = Shape(table.ways or None, shots, table.queries)
+                shape = narrowed(Shape(table.ways or None, shots, table.queries), source, kind)
                 found += [draw(source, kind, shape, seed) for seed in range(table.episodes)]
     if not found:
         raise QuickstudyError(
@@ -198,7 +236,7 @@ def _source(table: SourceTable, recipe: Recipe, kind: TaskKind) -> Source:
         loaded = load(recipes.place(table, recipe), kind, table.columns or None)
         found = Source(table.title, loaded.examples, loaded.classes, licence=table.licence)
     examples = Dice(f"rows\n{table.title}").shuffled(found.examples)[: table.rows] if table.rows else found.examples
-    return dataclasses.replace(found, examples=tuple(examples), weight=table.weight)
+    return dataclasses.replace(found, examples=tuple(examples), weight=table.weight, called=table.called)
 
 
 def _about(recipe: Recipe, used: Sequence[Source], kind: TaskKind) -> str:

@@ -12,6 +12,7 @@ from quickstudy.backbones.encoder import Precision
 from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes.choosing import Choosing
 from quickstudy.episodes.shapes import Shape
+from quickstudy.episodes.wording import Wording
 from quickstudy.training.plan import Plan
 
 DATA = "QUICKSTUDY_DATA"
@@ -25,6 +26,8 @@ class StudentTable:
     scope: str = "head"
     precision: Precision = "auto"
     device: str = "auto"
+    stored: Literal["float32", "float16"] = "float32"
+    """how weights of the backbone that were learned are rounded at the end; float16 takes half the room"""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class SourceTable:
     columns: dict[str, str] = field(default_factory=dict)
     rows: int = 0
     """only so many, picked at random once and for all; 0: every one"""
+    called: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """class -> what else it may be called; `[wording] other` says how often"""
 
     @property
     def title(self) -> str:
@@ -54,7 +59,7 @@ class ValidatingTable:
     shots: tuple[int, ...] = (0, 1, 4, 16)
     queries: int = 5
     ways: int = 0
-    """0: every class of the source"""
+    """0: every class of the source; otherwise so many at most"""
     measure: Literal["accuracy", "likelihood"] = "accuracy"
     """what is to rise: the share judged right, or the geometric mean of the gold labels' probabilities"""
     fraction: float = 0.2
@@ -74,6 +79,7 @@ class Recipe:
     alpha: float
     reward: str
     """what learners that follow one are rewarded by, of config.REWARDS"""
+    wording: Wording
     choosing: Choosing | None
     """None: sources are drawn by weight and alpha to the end"""
     train: tuple[SourceTable, ...]
@@ -99,6 +105,7 @@ def read(given: str | Path | Mapping[str, Any]) -> Recipe:
         "validating",
         "training",
         "choosing",
+        "wording",
     }
     for key in tables:
         if key not in known:
@@ -119,6 +126,7 @@ def read(given: str | Path | Mapping[str, Any]) -> Recipe:
         _made(Shape, episodes, f"{title}, [episodes]"),
         alpha,
         reward,
+        _made(Wording, tables.get("wording", {}), f"{title}, [wording]"),
         choosing,
         train,
         _sources(tables.get("validation", []), f"{title}, [[validation]]"),

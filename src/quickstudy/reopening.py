@@ -12,7 +12,7 @@ from quickstudy.core.tensors import digest
 from quickstudy.core.types import Params, QuickstudyError
 from quickstudy.kinds.labelled import Labelled
 from quickstudy.store.artifact import open_artifact
-from quickstudy.student import Student, backbone, check_weights, fresh, load
+from quickstudy.student import Student, backbone, check_weights, fresh, load, shipped
 from quickstudy.task import TASK, Task
 
 
@@ -49,40 +49,49 @@ def _task(path: str | Path, tensors: Params, document: dict[str, Any], precision
 
 
 def _student(path: str | Path, tensors: Params, document: dict[str, Any], precision: Precision, device: str) -> Student:
-    if document["student"] is not None:  # its theta is large: it lies in a file of its own
-        student = _heavy(path, document, precision, device)
-        if digest(student.theta) != document["theta"]:
-            raise QuickstudyError(
-                f"{path} was learned by another state of {document['student']}; get that one, or learn it again"
-            )
-        return student
     wanted = document["backbone"]
-    loaded = _backbone(path, document, precision, device)
-    bare = fresh(loaded, document["learner"], wanted["name"])
-    return Student(loaded, bare.reader, bare.learner, _part(tensors, "theta."), wanted["name"])
+    if document["student"] is None:
+        loaded = _backbone(path, document, precision, device)
+        bare = fresh(loaded, document["learner"], wanted["name"])
+        return Student(loaded, bare.reader, bare.learner, _part(tensors, "theta."), wanted["name"])
+    student = _filed(path, document, precision, device)
+    check_weights(student.loaded, wanted["fingerprint"], path)
+    if digest(student.theta) != document["theta"]:
+        raise QuickstudyError(
+            f"{path} was learned by another state of {document['student']}; get that one, or learn it again"
+        )
+    return student
 
 
-def _heavy(path: str | Path, document: dict[str, Any], precision: Precision, device: str) -> Student:
-    """From its file, also where that lies beside the task now; if it never had one, from its learner's start."""
+def _filed(path: str | Path, document: dict[str, Any], precision: Precision, device: str) -> Student:
+    """The student that ships under that name, or from its file, also where that lies beside the task now; if it never
+    had one, from its learner's start."""
     origin = Path(document["student"])
-    loaded = _backbone(path, document, precision, device)
+    _here(path, document)
+    if document["student"] in shipped():
+        return load(document["student"], precision=precision, device=device)
     for place in (origin, Path(path).parent / origin.name):
         if place.is_file():
             return load(place, precision=precision, device=device)
     if origin.suffix:
         raise QuickstudyError(f"{path} was learned by the student {origin}, which is not there; put it back")
-    return fresh(loaded, document["learner"], str(origin))
+    return fresh(_backbone(path, document, precision, device), document["learner"], str(origin))
 
 
-def _backbone(path: str | Path, document: dict[str, Any], precision: Precision, device: str) -> Loaded:
-    """The very weights it was learned with, from this machine."""
-    name = document["backbone"]["name"]
+def _here(path: str | Path, document: dict[str, Any]) -> str:
+    """The name of its backbone, which is on this machine."""
+    name = str(document["backbone"]["name"])
     if not (name in PACKAGED or Path(name).is_dir() or is_here(name)):
         raise QuickstudyError(
             f"{path} was learned with the model {name}, which is not on this machine; if you trust the file, "
             f"fetch the model first: quickstudy.load({name!r})"
         )
-    loaded = backbone(name, document["scope"], precision, device)
+    return name
+
+
+def _backbone(path: str | Path, document: dict[str, Any], precision: Precision, device: str) -> Loaded:
+    """The very weights it was learned with, from this machine."""
+    loaded = backbone(_here(path, document), document["scope"], precision, device)
     check_weights(loaded, document["backbone"]["fingerprint"], path)
     return loaded
 

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from quickstudy import config, given, remarks
 from quickstudy.backbones import loading
 from quickstudy.backbones.encoder import Encoder, Precision
+from quickstudy.backbones.folding import fold
 from quickstudy.backbones.kept import KeptFeatures, together
-from quickstudy.backbones.loaded import Loaded
+from quickstudy.backbones.loaded import Learned, Loaded
 from quickstudy.backbones.passages import Passages
+from quickstudy.core.params import map_params
 from quickstudy.core.protocols import Backbone, Learner
 from quickstudy.core.types import OF_BACKBONE, Params, QuickstudyError, QuickstudyWarning, Text
 from quickstudy.store.artifact import open_artifact, save_artifact
@@ -76,13 +79,16 @@ class Student:
 
     def save(self, path: str | Path) -> None:
         """Writes theta and the names of everything else: a few kilobytes, or what its scope weighs."""
+        learned = self.loaded.learned or Learned({}, str(self.loaded.backbone.scope), self.loaded.fingerprint)
         document = {
-            "backbone": {"name": settled(self.loaded.name), "fingerprint": self.loaded.fingerprint},
-            "scope": str(self.loaded.backbone.scope),
+            "backbone": {"name": settled(self.loaded.name), "fingerprint": learned.fingerprint},
+            "scope": learned.scope,
             "learner": config.table(config.LEARNERS, self.learner, "backbone"),
             "about": dict(self.about),
         }
-        save_artifact(path, STUDENT, self.theta, document)
+        save_artifact(
+            path, STUDENT, {**map_params(_halved, learned.weights), **map_params(_halved, self.theta)}, document
+        )
 
     def steady(self) -> Learner:
         """The same learner reading in groups of one shape, so that what it makes of a text does not depend on what
@@ -118,15 +124,20 @@ def load(
     file of a student that meta-training wrote. Unless `learner` is given, a backbone that ships with a meta-learned
     start gets it. `learner` is a name or a table of name and fields; `scope` says what adaptation may move.
     """
-    if learner is None and scope == "head" and (SHIPPED / f"{model}.student").is_file():
-        return _opened(SHIPPED / f"{model}.student", str(model), precision, device)
+    if learner is None and scope == "head" and model in shipped():
+        return _opened(*_stamped(SHIPPED / f"{model}.student"), str(model), precision, device)
     if Path(model).is_file():
         if learner is not None or scope != "head":
             raise QuickstudyError(f"{model} is a student and says its own learner and scope; leave both out")
-        return _opened(Path(model), str(model), precision, device)
+        return _opened(*_stamped(Path(model)), str(model), precision, device)
     table = {"name": learner} if isinstance(learner, str) else dict(learner or DEFAULT_LEARNER)
     loaded = backbone(str(model), scope, precision, device)
     return fresh(loaded, table, str(model))
+
+
+def shipped() -> tuple[str, ...]:
+    """The backbones that have a meta-learned start in this package."""
+    return tuple(sorted(file.stem for file in SHIPPED.glob("*.student")))
 
 
 def fresh(loaded: Loaded, table: Mapping[str, Any], origin: str, seed: int = 0) -> Student:
@@ -147,6 +158,12 @@ def student(loaded: Loaded, learner: Learner, theta: Params, origin: str) -> Stu
     return Student(loaded, reader, _reading(learner, loaded.backbone), theta, origin)
 
 
+def _halved(value: Tensor) -> Tensor:
+    """In half the bytes where nothing is lost by it."""
+    half = value.half()
+    return half if torch.equal(half.to(value), value) else value
+
+
 def _says_nothing(task: Task) -> bool:
     """Whether even the name of its first class is every class alike to a task."""
     return len(set(task.predict([next(iter(task.classes))])[0].probabilities.values())) == 1
@@ -162,25 +179,45 @@ def backbone(name: str, scope: str, precision: Precision, device: str) -> Loaded
     return loading.load(name, scope=scope, precision=precision, device=device)
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=3)
 def _steady(encoder: Encoder, learned: tuple[str, ...]) -> KeptFeatures:
     """Shared by all students that move the same weights of the same backbone: what is kept lies below those."""
     return KeptFeatures(encoder, learned)
 
 
-def _opened(path: Path, origin: str, precision: Precision, device: str) -> Student:
+def _stamped(path: Path) -> tuple[Path, tuple[int, int]]:
+    """A file, and what tells it from another that lay there before."""
+    about = path.resolve().stat()
+    return path.resolve(), (about.st_mtime_ns, about.st_size)
+
+
+@functools.lru_cache(maxsize=4)
+def _opened(path: Path, stamp: tuple[int, int], origin: str, precision: Precision, device: str) -> Student:
+    """From its file. Where adaptation leaves the backbone alone, what was learned of it becomes part of its weights."""
     theta, document = open_artifact(path, STUDENT)
+    theta = {name: value.float() if value.dtype == torch.float16 else value for name, value in theta.items()}
     try:
         wanted, scope, table = document["backbone"], document["scope"], document["learner"]
-        loaded = backbone(wanted["name"], scope, precision, device)
+        folds = table["name"].partition(".v")[0] in config.STILL and any(name.startswith(OF_BACKBONE) for name in theta)
+        if folds:  # its weights will change, so it is nobody else's
+            loaded = loading.load(wanted["name"], scope=scope, precision=precision, device=device)
+        else:
+            loaded = backbone(wanted["name"], scope, precision, device)
         fingerprint = wanted["fingerprint"]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise QuickstudyError(f"{path} does not say what its student is made of ({error})") from None
     check_weights(loaded, fingerprint, path)
     fit = fresh(loaded, table, origin)
     if {name: value.shape for name, value in theta.items()} != {n: v.shape for n, v in fit.theta.items()}:
         raise QuickstudyError(f"{path} holds other weights than its learner needs; meta-train it again")
-    return dataclasses.replace(fit, theta=theta, about=dict(document.get("about", {})))
+    about = dict(document.get("about", {}))
+    if not folds:
+        return dataclasses.replace(fit, theta=theta, about=about)
+    learned = {name: value for name, value in theta.items() if name.startswith(OF_BACKBONE)}
+    own = {name: value for name, value in theta.items() if name not in learned}
+    still = fold(loaded, learned)
+    bare = config.reading(fit.learner, still.backbone)
+    return dataclasses.replace(student(still, bare, own, origin), about=about)
 
 
 def check_weights(loaded: Loaded, fingerprint: str, path: str | Path) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from quickstudy import config, doubts, given, remarks
+from quickstudy.core import calibrating
 from quickstudy.core.protocols import TaskKind
-from quickstudy.core.scoring import scorer
 from quickstudy.core.tensors import digest
 from quickstudy.core.types import (
     OF_BACKBONE,
@@ -125,7 +125,7 @@ class Task:
         theta = self.student.theta
         support = self.kind.encode(examples, classes)
         adapted = self.learner.adapt(theta, support, self.kind.loss)
-        return adapted, self.kind.fit(scorer(self.learner, theta, adapted), examples, classes)
+        return adapted, calibrating.fitted(self.learner, theta, adapted, self.kind, support, examples, classes)
 
     def check(self, watch: doubts.Watch | None = None) -> doubts.Check:
         """Accuracy on examples that are left out of learning in turn, and those whose label looks doubtful."""
@@ -136,7 +136,8 @@ class Task:
         predicts but does not grow."""
         student = self.student
         heavy = _is_heavy(student.theta)
-        if heavy and student.about and not Path(student.origin).is_file():
+        filed = student.loaded.learned is not None  # such a student came out of a file
+        if heavy and student.about and not (filed or Path(student.origin).is_file()):
             raise QuickstudyError(
                 "this student's own weights are in no file, so its tasks could not be opened again; save the student "
                 "and load it from its file first"
@@ -152,7 +153,7 @@ class Task:
             "scope": str(student.loaded.backbone.scope),
             "precision": student.loaded.backbone.precision,
             "learner": config.table(config.LEARNERS, student.learner, "backbone"),
-            "student": settled(student.origin) if heavy else None,
+            "student": settled(student.origin) if heavy or filed else None,
             "theta": digest(student.theta),
             "kind": config.table(config.KINDS, self.kind, "reader"),
             "classes": self.classes,

