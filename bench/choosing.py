@@ -114,7 +114,7 @@ def _recipe(folder: Path, arm: str, seed: int, steps: int) -> Any:
 
 def _setting(folder: Path) -> Setting:
     from bench.contest.drawing import read
-    from quickstudy import meta
+    from quickstudy import meta_sources, meta_tasks
     from quickstudy.episodes.sampling import draw
     from quickstudy.episodes.shapes import Shape
     from quickstudy.episodes.sources import Source
@@ -126,14 +126,14 @@ def _setting(folder: Path) -> Setting:
     kind = Classification(student.reader)
     sets = {which.name: read(folder, which) for which in ENGLISH if which.name in TEST}
     sources = [Source(name, pool.query or ()) for name, pool in sets.items()]
-    train, validation, leaks = meta.sources(asked, kind)
+    train, validation, leaks = meta_sources.sources(asked, kind)
     train, later = _apart(train, sources, kind)
-    draws = meta.validation_draws(validation, kind, asked.validating)
+    draws = meta_tasks.validation_draws(validation, kind, asked.validating)
     tests = {
         source.name: [draw(source, kind, Shape(WAYS, shots, QUERIES), seed) for shots in SHOTS for seed in range(DRAWS)]
         for source in sources
     }
-    validate = meta.judge(student.steady(), kind, draws, asked.validating)
+    validate = meta_tasks.judge(student.steady(), kind, draws, asked.validating)
     return Setting(student, kind, train, validate, tests, f"validation: {leaks}; test: {later}")
 
 
@@ -148,7 +148,7 @@ def _apart(train: tuple[Any, ...], tests: list[Any], kind: Any) -> tuple[tuple[A
 def _made(setting: Setting, arm: str, seed: int, steps: int) -> dict[str, Any]:
     """What came of one way of choosing: test accuracies of the theta that validation preferred and of the last, the
     course of validation, and what was drawn."""
-    from quickstudy import meta
+    from quickstudy import meta_tasks
     from quickstudy.episodes.choosing import Policy, tally
     from quickstudy.episodes.mixing import Mixture
     from quickstudy.training.loop import meta_train
@@ -156,7 +156,7 @@ def _made(setting: Setting, arm: str, seed: int, steps: int) -> dict[str, Any]:
     asked = _recipe(Path(), arm, seed, steps)
     mixture = Mixture(setting.train, asked.alpha)
     chooser = Policy(mixture, asked.choosing) if asked.choosing else mixture
-    episodes = meta.stream(chooser, setting.kind, asked.episodes, asked.training)
+    episodes = meta_tasks.stream(chooser, setting.kind, asked.episodes, asked.training)
     began = time.process_time()
     last: list[Any] = []
 
@@ -165,7 +165,7 @@ def _made(setting: Setting, arm: str, seed: int, steps: int) -> dict[str, Any]:
         return setting.validate(theta)
 
     trained = meta_train(setting.student.steady(), setting.student.theta, episodes, validate, asked.training)
-    past = meta.seen(trained.history, asked.training)
+    past = meta_tasks.seen(trained.history, asked.training)
     return {
         "best": _tested(setting, trained.theta),
         "last": _tested(setting, last[0]),
@@ -180,7 +180,7 @@ def _made(setting: Setting, arm: str, seed: int, steps: int) -> dict[str, Any]:
 def _tested(setting: Setting, theta: Any) -> dict[str, list[float]]:
     """Accuracies on the test tasks: first those of one shot, then those of four."""
     from quickstudy.core.scoring import scorer
-    from quickstudy.meta import episode
+    from quickstudy.meta_tasks import episode
 
     learner, kind = setting.student.steady(), setting.kind
     found: dict[str, list[float]] = {}

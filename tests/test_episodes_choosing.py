@@ -18,7 +18,8 @@ from quickstudy.episodes.choosing import Choosing, Policy, Seen, tally
 from quickstudy.episodes.mixing import Mixture
 from quickstudy.episodes.sources import Source
 from quickstudy.kinds.labelled import Labelled
-from quickstudy.meta import meta_train, seen
+from quickstudy.meta import meta_train
+from quickstudy.meta_tasks import seen
 from quickstudy.training.loop import TrainingInterruptedError
 from quickstudy.training.outcome import History
 from quickstudy.training.slopes import generator

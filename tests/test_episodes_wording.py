@@ -14,7 +14,7 @@ from quickstudy.episodes.wording import Wording, reworded
 from quickstudy.kinds.classification import Classification
 from quickstudy.kinds.labelled import Labelled
 from quickstudy.kinds.multilabel import MultiLabel
-from quickstudy.meta import against, episode, reworded_episode
+from quickstudy.meta_tasks import against, episode, reworded_episode
 from quickstudy.text.names import has_meaning
 
 CLASSES = {"card arrival": "", "lost card": "", "pin": ""}

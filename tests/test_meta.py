@@ -16,7 +16,8 @@ from quickstudy.core.params import same
 from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes.sources import class_names
 from quickstudy.kinds.classification import Classification
-from quickstudy.meta import meta_train, sources
+from quickstudy.meta import meta_train
+from quickstudy.meta_sources import sources
 from quickstudy.store.artifact import save_artifact
 from quickstudy.student import backbone
 from quickstudy.training.loop import TrainingInterruptedError

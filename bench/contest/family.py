@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.contest.drawing import read
 from bench.contest.sets import ENGLISH
-from quickstudy import meta, recipe
+from quickstudy import meta_sources, meta_tasks, recipe
 from quickstudy.core.protocols import TaskKind
 from quickstudy.core.types import DivergedError, Draw, Params
 from quickstudy.episodes.mixing import Mixture
@@ -60,7 +60,8 @@ def meta_trained(table: Mapping[str, Any], seed: int, steps: int, folder: Path) 
         seed=seed,
     )  # fmt: skip
     learner = student.steady()
-    episodes = meta.stream(Mixture(tuple(train), asked.alpha), kind, EPISODES, plan, exact_match)
+    draws = meta_tasks.validation_draws(validation, kind, asked.validating)
+    episodes = meta_tasks.stream(Mixture(tuple(train), asked.alpha), kind, EPISODES, plan, exact_match)
     for batch in (part for step in range(1, steps + 1) for one in episodes(step, ()) for part in one[:2]):
         student.read_ahead(batch.text)  # so that no learner's time is that of reading
         student.read_ahead(batch.names)
@@ -74,7 +75,7 @@ def meta_trained(table: Mapping[str, Any], seed: int, steps: int, folder: Path) 
         learner,
         student.theta,
         episodes,
-        meta.judge(learner, kind, meta.validation_draws(validation, kind, asked.validating), asked.validating),
+        meta_tasks.judge(learner, kind, draws, asked.validating),
         plan,
         watch=watch,
     )
@@ -98,7 +99,7 @@ def tested(student: Student, kind: TaskKind, theta: Params, seed: int, folder: P
     for name, draws in _tasks(folder, seed).items():
         own: dict[str, list[float]] = {}
         for drawn in draws:
-            task = meta.episode(drawn, kind)
+            task = meta_tasks.episode(drawn, kind)
             student.read_ahead(task.support.text)
             started = time.perf_counter()
             try:
@@ -146,7 +147,7 @@ def _recipe(folder: Path, seed: int) -> recipe.Recipe:
 
 @functools.cache
 def _sources(folder: Path) -> tuple[tuple[Source, ...], tuple[Source, ...], str]:
-    return meta.sources(_recipe(folder, 0), _kind())
+    return meta_sources.sources(_recipe(folder, 0), _kind())
 
 
 @functools.cache

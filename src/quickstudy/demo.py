@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from quickstudy import config, contestants, demo_tables, meta
+from quickstudy import config, contestants, demo_tables, meta_tasks
 from quickstudy.core.files import write_whole
 from quickstudy.core.protocols import TaskKind
 from quickstudy.core.types import Draw, QuickstudyError
@@ -148,9 +148,9 @@ def meta_trained(
     console: Console,
 ) -> Student:
     """The student with the scalars of its learner meta-learned over many small tasks."""
-    episodes = meta.stream(Mixture(tuple(train)), kind, Shape((2, 5), (0, 5), demo.queries), demo.plan)
+    episodes = meta_tasks.stream(Mixture(tuple(train)), kind, Shape((2, 5), (0, 5), demo.queries), demo.plan)
     draws = drawn(validation, kind, demo.shots, demo.queries, demo.validating)
-    validate = meta.judge(student.steady(), kind, draws, ValidatingTable(measure="likelihood"))
+    validate = meta_tasks.judge(student.steady(), kind, draws, ValidatingTable(measure="likelihood"))
     console.print("Validation: the geometric mean of the probabilities of the right labels.", style="dim")
     with progress(demo.plan, console) as watch:
         trained = meta_train(student.steady(), student.theta, episodes, validate, demo.plan, watch=watch)
@@ -162,7 +162,7 @@ def meta_trained(
 def drawn(sources: Sequence[Source], kind: TaskKind, shots: Sequence[int], queries: int, episodes: int) -> list[Draw]:
     """The same tasks every time, of up to five classes."""
     return [
-        draw(source, kind, meta.narrowed(Shape(5, number, queries), source, kind), seed)
+        draw(source, kind, meta_tasks.narrowed(Shape(5, number, queries), source, kind), seed)
         for source in sources
         for number in shots
         for seed in range(episodes)

@@ -45,6 +45,10 @@ class SourceTable:
     """only so many, picked at random once and for all; 0: every one"""
     called: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """class -> what else it may be called; `[wording] other` says how often"""
+    within: str = ""
+    """a column: every episode's classes are of one value of it, such as the intents of one domain"""
+    ways: tuple[int, ...] = ()
+    """from, to: other ways than those of [episodes]"""
 
     @property
     def title(self) -> str:
@@ -188,6 +192,10 @@ def _sources(tables: Any, where: str) -> tuple[SourceTable, ...]:
     for source in found:
         if sum(map(bool, (source.path, source.data, source.packaged))) != 1:
             raise QuickstudyError(f"{where}: give each source exactly one of path, data and packaged")
+        if source.ways and not (len(source.ways) == 2 and 1 <= source.ways[0] <= source.ways[1]):
+            raise QuickstudyError(f"{where}: {source.title} has the ways {list(source.ways)}; give two, from and to")
+        if source.within and source.packaged:
+            raise QuickstudyError(f"{where}: {source.title} has no column {source.within!r}; leave `within` out")
     return found
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from quickstudy import config, given, meta
+from quickstudy import config, given, meta_sources
 from quickstudy import recipe as recipes
 from quickstudy.core.protocols import TaskKind
 from quickstudy.core.types import Draw, QuickstudyError, QuickstudyWarning
@@ -29,7 +29,7 @@ def sources_of(
         if name.endswith(".toml"):
             read = recipes.read(name)
             kind = _kind(read.kind, reader)
-            found += meta.sources(read, kind)[1]
+            found += meta_sources.sources(read, kind)[1]
             tables.append({"parts": 1, **read.kind})
         elif name in PACKAGED and not Path(name).exists():
             found.append(packaged_source(name, _kind({"name": "classification"}, reader)))

@@ -29,6 +29,8 @@ class Source:
     language: str = ""
     called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """class -> what else it may be called"""
+    ways: tuple[int, ...] | None = None
+    """from, to: how many classes its episodes have; None: as many as others"""
 
     def __post_init__(self) -> None:
         if not self.name.strip() or not self.name.isprintable():

@@ -1,0 +1,137 @@
+"""From sources to what the outer loop asks for: the episodes of a step, and a judge of theta on validation tasks."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from quickstudy.core.protocols import Learner, TaskKind
+from quickstudy.core.scoring import scorer
+from quickstudy.core.types import DivergedError, Draw, Episode, Params, QuickstudyError, Reward
+from quickstudy.episodes.choosing import Chooser, Seen
+from quickstudy.episodes.sampling import draw
+from quickstudy.episodes.shapes import Shape, ends
+from quickstudy.episodes.sources import Source, index_of
+from quickstudy.episodes.wording import Wording, reworded
+from quickstudy.recipe import ValidatingTable
+from quickstudy.training.outcome import History, Validation
+from quickstudy.training.plan import Plan
+
+
+def stream(
+    chooser: Chooser,
+    kind: TaskKind,
+    shape: Shape,
+    plan: Plan,
+    reward: Reward | None = None,
+    wording: Wording = Wording(),  # noqa: B008 (frozen)
+) -> Callable[[int, History], list[Episode]]:
+    """The episodes of an outer step, a function of the step and of what validation found before it."""
+
+    def episodes(step: int, history: History) -> list[Episode]:
+        past = seen(history, plan)
+        return [
+            reworded_episode(draw(source, kind, narrowed(shape, source, kind), n), source, kind, wording, reward)
+            for n in range(step * plan.tasks, (step + 1) * plan.tasks)
+            for source in [chooser.source(n, plan.seed, past)]
+        ]
+
+    return episodes
+
+
+def seen(history: History, plan: Plan) -> Seen:
+    """Validations as a chooser sees them: which episode comes next, and the score."""
+    return tuple(((step + 1) * plan.tasks, found.score) for step, found in history)
+
+
+def narrowed(shape: Shape, source: Source, kind: TaskKind) -> Shape:
+    """The shape with the ways that the source asks for, and no more than it has classes with examples for."""
+    most = max(shape.queries + 1, 1)
+    members = index_of(source, kind).members.values()
+    classes = sum(len(member) >= most for member in members)
+    if shape.ways is None:
+        return shape
+    low, high = source.ways or ends(shape.ways)
+    return dataclasses.replace(shape, ways=(min(low, classes), min(high, classes)))
+
+
+def episode(drawn: Draw, kind: TaskKind, reward: Reward | None = None) -> Episode:
+    """An episode as a learner sees it."""
+    support, query = (kind.encode(examples, drawn.classes) for examples in (drawn.support, drawn.query))
+    return Episode(support, query, kind.loss, reward)
+
+
+def reworded_episode(
+    drawn: Draw, source: Source, kind: TaskKind, wording: Wording, reward: Reward | None = None
+) -> Episode:
+    """The same whose classes may be called otherwise, or of which one stands against the rest."""
+    said, one = reworded(drawn.classes, source.called, drawn.shots, wording, drawn.id)
+    task = episode(drawn, kind, reward)
+    several = task.support.gold.ndim == 3
+    if said == drawn.classes or (one is not None and several):
+        return task
+    names = kind.encode((), said).names
+    support, query = (batch._replace(names=names) for batch in (task.support, task.query))
+    if one is not None:
+        place = list(drawn.classes).index(one)
+        support, query = (batch._replace(gold=against(batch.gold, place)) for batch in (support, query))
+    return task._replace(support=support, query=query)
+
+
+def against(gold: Tensor, place: int) -> Tensor:
+    """(B, U) classes -> 0 where it is the class at `place`, 1 where it is another."""
+    return torch.where(gold < 0, gold, (gold != place).long())
+
+
+def validation_draws(validation: Sequence[Source], kind: TaskKind, table: ValidatingTable) -> list[Draw]:
+    """The same tasks every time: of every source, at every number of shots that it has the examples for."""
+    found = []
+    for source in validation:
+        classes = len(index_of(source, kind).classes)
+        if classes < 2:
+            raise QuickstudyError(f"validation: {source.name} has {classes} class, and a task needs two; name another")
+        smallest = min(len(members) for members in index_of(source, kind).members.values())
+        for shots in table.shots:
+            if shots < smallest:
+                shape = narrowed(Shape(table.ways or None, shots, table.queries), source, kind)
+                found += [draw(source, kind, shape, seed) for seed in range(table.episodes)]
+    if not found:
+        raise QuickstudyError(
+            f"validation: every source has a class with no more than {min(table.shots, default=0)} texts; lower "
+            "`shots` in [validating], or name larger sources"
+        )
+    return found
+
+
+def judge(
+    learner: Learner, kind: TaskKind, draws: Sequence[Draw], table: ValidatingTable
+) -> Callable[[Params], Validation]:
+    """Accuracy and loss on fixed tasks, through the same adapt and predict that training and users run."""
+    encoded = [(drawn, episode(drawn, kind)) for drawn in draws]
+
+    def validate(theta: Params) -> Validation:
+        scores: list[float] = []
+        losses: list[float] = []
+        diverged: list[DivergedError] = []
+        for drawn, task in encoded:
+            try:
+                adapted = learner.adapt(theta, task.support, kind.loss)
+            except DivergedError as error:
+                diverged.append(error)
+                scores.append(0.0)
+                losses.append(math.inf)
+                continue
+            score = scorer(learner, theta, adapted)
+            fitted = kind.fit(score, drawn.support, drawn.classes)
+            losses.append(float(kind.loss(score(task.query), task.query)))
+            if table.measure == "likelihood":
+                scores.append(math.exp(-losses[-1]))
+                continue
+            answers = kind.answer(score, fitted, drawn.query, drawn.classes)
+            scores.append(kind.measure(answers, drawn.query)["accuracy"])
+        return Validation(fmean(scores), fmean(losses), tuple(scores), str(diverged[-1]) if diverged else "")
+
+    return validate
