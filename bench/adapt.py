@@ -103,8 +103,8 @@ def _rivals(texts: list[str]) -> Rivals:
     import quickstudy
     from bench.shared.bare import Bare
     from quickstudy.backbones.catalogue import PACKAGED
-    from quickstudy.backbones.encoder import has_bfloat16
     from quickstudy.backbones.packaged import place
+    from quickstudy.backbones.running import has_bfloat16
 
     logging.disable_progress_bar()
     loaded = quickstudy.load().loaded

@@ -21,8 +21,6 @@ from bench.shared.result import RESULTS, Bar, Output
 SHOTS = (0, 1, 4, 16)
 SETFIT_SHOTS = 4
 LEARNERS = ("prior_head", "frozen_linear", "prototypes", "neighbours", "names_alone")
-CODE = ("backbones", "kinds", "learners", "text")
-"""whose change makes the parts of this project's learners anew"""
 NEED_EXAMPLES = ("frozen_linear", "prototypes", "neighbours", "fine_tune:last(2)")
 
 
@@ -41,7 +39,7 @@ def main() -> None:
     out = Output("peers")
     started = time.perf_counter()
     figures: dict[str, Any] = {}
-    english = _chosen(sets.ENGLISH, asked.sets)
+    english = sets.chosen(sets.ENGLISH, asked.sets)
     results = _contest(asked, folder, "minilm", english)
     _say_what_was_drawn(out, folder, english)
     figures["accuracy"] = tables.mean_table(out, "Accuracy, minilm", results, "accuracy")
@@ -53,9 +51,7 @@ def main() -> None:
         for shots in SHOTS
         if (at := ("frozen_linear", shots)) in differences
     ]
-    figures["differences"] = {
-        f"{name} at {shots}": _told(one.over_tasks, one.p_tasks) for (name, shots), one in differences.items()
-    }
+    figures["differences"] = {f"{name} at {shots}": tables.told(one) for (name, shots), one in differences.items()}
     bars += _setfit(asked, out, folder, figures)
     figures["chinese"] = _chinese(asked, out, folder)
     out.say()
@@ -77,18 +73,13 @@ def _asked() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _chosen(known: Sequence[Any], names: Sequence[str] | None) -> list[Any]:
-    if names is None:
-        return list(known)
-    return [each for each in known if each.name in names]
-
-
 def _contest(asked: argparse.Namespace, folder: Path, backbone: str, chosen: Sequence[Any]) -> dict[Any, Any]:
     """Every contestant of the backbone on every set and seed."""
     import quickstudy
+    from bench.contest.arms import CODE
     from bench.contest.drawing import drawn, draws_digest, read
     from bench.contest.rivals import Score
-    from quickstudy.task import digest
+    from quickstudy.core.tensors import digest
 
     student = quickstudy.load(backbone)
     learners = (*LEARNERS, *(("fine_tune:last(2)",) if asked.fine_tune else ()))
@@ -139,95 +130,49 @@ def _met(student: Any, parts: int, draws: Sequence[Any], learners: Sequence[str]
 
 @functools.cache
 def _outside() -> Any:
-    from bench.contest.rivals import SentenceLogistic
+    from bench.contest.rivals import SentenceLogistic, needed
 
-    return SentenceLogistic(_minilm())
-
-
-def _minilm() -> Path:
-    from quickstudy.backbones.catalogue import PACKAGED
-    from quickstudy.backbones.packaged import place
-
-    found = place(PACKAGED["minilm"])
-    if found is None:
-        raise SystemExit("the backbone minilm is not on this machine; run: quickstudy models get minilm")
-    return found
+    return SentenceLogistic(needed("minilm"))
 
 
 def _say_what_was_drawn(out: Output, folder: Path, chosen: Sequence[Any]) -> None:
     from bench.contest.drawing import drawn, read
+    from bench.contest.tables import drawn_table
 
-    lines = []
+    sizes = {}
     for which in chosen:
         pool = read(folder, which)
-        draws = drawn(pool, SHOTS, 0)
-        full = max(SHOTS) * len(draws[0].classes)
-        lines.append(
-            (
-                which.name,
-                str(len(draws[0].classes)),
-                "pairs" if which.parts == 2 else "texts",
-                str(len(draws[0].query)),
-                str(len(draws[-1].support)) + (f" of {full}" if len(draws[-1].support) < full else ""),
-                str(pool.left_out or ""),
-            )
-        )
-    header = ("", "classes", "of", "queries", f"support at {max(SHOTS)}", "left out")
-    out.table("The data sets (left out: questions whose class has no example)", header, lines)
+        last = drawn(pool, SHOTS, 0)[-1]
+        sizes[which.name] = (which.parts, len(last.classes), len(last.query), len(last.support), pool.left_out)
+    drawn_table(out, sizes, max(SHOTS))
 
 
 def _setfit(asked: argparse.Namespace, out: Output, folder: Path, figures: dict[str, Any]) -> list[Bar]:
-    """SetFit and the default student on the same draws, both timed from the texts on."""
-    import quickstudy
-    from bench.contest import rivals, sets, tables
-    from bench.contest.drawing import drawn, draws_digest, read
-    from quickstudy.task import digest
+    from bench.contest import beside_setfit, sets, tables
+    from bench.contest.drawing import MOST_QUERIES
 
-    chosen = _chosen(sets.ENGLISH, asked.setfit_sets)
+    chosen = sets.chosen(sets.ENGLISH, asked.setfit_sets)
     if not chosen:
         out.say("\nSetFit was left out.")
         return []
-    student = quickstudy.load()
-    student.learn(labels=["warm", "cold"]).predict(["warm up"])
-    weights = {"backbone": student.loaded.fingerprint}
-    results = {}
-    for which in chosen:
-        pool = read(folder, which)
-        for seed in asked.setfit_seeds:
-            print(f"{time.strftime('%H:%M:%S')} setfit {which.name}.{seed}", file=sys.stderr, flush=True)
-            draw = drawn(pool, (SETFIT_SHOTS,), seed)[0]
-            weights["draws"] = draws_digest([draw])
-            own = part(
-                asked.parts,
-                f"ours.{which.name}.{seed}",
-                {**weights, "theta": digest(student.theta), "code": code_digest(*CODE)},
-                lambda: rivals.ours(draw, quickstudy.load),  # noqa: B023
-            )
-            other = part(
-                asked.parts,
-                f"setfit.{which.name}.{seed}",
-                {**weights, "version": described(("setfit",))["setfit"]},
-                lambda: rivals.setfit(_minilm(), draw, seed),  # noqa: B023
-            )
-            results[which.name, seed] = [rivals.Score(*own), rivals.Score(*other)]
+    shots = (SETFIT_SHOTS,)
+    results = beside_setfit.contest(asked.parts, folder, chosen, shots, asked.setfit_seeds, None, (), MOST_QUERIES)
     figures["setfit"] = {
         "accuracy": tables.mean_table(out, "SetFit 1.2, accuracy, minilm", results, "accuracy"),
         "by_set": tables.set_tables(out, results),
     }
     compared = tables.paired_table(out, results)["setfit", SETFIT_SHOTS]
     tables.time_table(out, results)
-    spent = {name: _seconds(results, name) for name in ("quickstudy", "setfit")}
-    figures["setfit"] |= {"difference": _told(compared.over_tasks, compared.p_tasks), "seconds": spent}
+    spent = {name: tables.seconds(results, name) for name in ("quickstudy", "setfit")}
+    figures["setfit"] |= {"difference": tables.told(compared), "seconds_to_learn": spent}
     return [Bar("minus_setfit_at_4", 100 * compared.over_tasks.mean, 0.0, "at least")]
 
 
 def _chinese(asked: argparse.Namespace, out: Output, folder: Path) -> dict[str, Any] | None:
-    from bench.contest import sets, tables
-    from quickstudy.backbones.catalogue import PACKAGED
-    from quickstudy.backbones.packaged import place
+    from bench.contest import rivals, sets, tables
 
-    chosen = _chosen(sets.CHINESE, asked.sets)
-    if place(PACKAGED["e5-small"]) is None:
+    chosen = sets.chosen(sets.CHINESE, asked.sets)
+    if rivals.packaged("e5-small") is None:
         out.say("\nChinese sets were left out: e5-small is not on this machine (quickstudy models get e5-small).")
         return None
     if not chosen:
@@ -237,20 +182,8 @@ def _chinese(asked: argparse.Namespace, out: Output, folder: Path) -> dict[str, 
     means = tables.mean_table(out, "Accuracy, e5-small on Chinese", results, "accuracy")
     differences = tables.paired_table(out, results)
     by_set = tables.set_tables(out, results)
-    told = {f"{name} at {shots}": _told(one.over_tasks, one.p_tasks) for (name, shots), one in differences.items()}
+    told = {f"{name} at {shots}": tables.told(one) for (name, shots), one in differences.items()}
     return {"accuracy": means, "differences": told, "by_set": by_set}
-
-
-def _seconds(results: dict[Any, Any], name: str) -> dict[str, float]:
-    own = [score for scores in results.values() for score in scores if score.contestant == name]
-    return {
-        "learn": sum(score.seconds_adapt for score in own) / len(own),
-        "answer": sum(score.seconds_answer for score in own) / len(own),
-    }
-
-
-def _told(interval: Any, p: float | None) -> dict[str, Any]:
-    return {"mean": interval.mean, "low": interval.low, "high": interval.high, "sets": interval.tasks, "p": p}
 
 
 if __name__ == "__main__":

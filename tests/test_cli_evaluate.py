@@ -89,6 +89,24 @@ def test_episodes_are_run_again_from_their_file_and_by_their_id(data: Path, mode
     assert means(one) == means(drawn)
 
 
+def test_whether_meta_learning_was_worth_it(data: Path, model: str) -> None:
+    few = ("--model", model, "--ways", 3, "--shots", "0,1,2", "--queries", 2, "--episodes", 2, "--worth")
+    report = evaluated(data.parent, data, *few)
+    assert [one["baseline"] for one in report["worth"]["overall"]] == sorted(
+        ["frozen_linear", "prior_head", "names_alone", "named_prototypes", "prototypes", "neighbours",
+         "fine_tune:last(2)"],
+        key=lambda name: next(
+            (one["over_episodes"]["mean"], name) for one in report["worth"]["overall"] if one["baseline"] == name
+        ),
+    )  # fmt: skip
+    same = next(one for one in report["worth"]["overall"] if one["baseline"] == "prior_head")
+    assert same["over_episodes"]["mean"] == 0.0  # this student is prior_head that nobody has meta-trained
+    shown = run("evaluate", data, *few, "--learners", "prior_head", "-o", data.parent / "report")
+    assert "Was meta-learning worth it?" in shown.stdout
+    assert "No: on these tasks" in shown.stdout
+    assert "Was meta-learning worth it?" in (data.parent / "report.md").read_text()
+
+
 def test_what_is_refused(data: Path, model: str) -> None:
     few = ("--model", model, "--queries", 2, "-o", data.parent / "r")
     assert "name what to evaluate on" in refused("evaluate", *few)

@@ -8,6 +8,8 @@ from tiny import ROWS, backbone
 
 import quickstudy as qs
 from quickstudy import config
+from quickstudy.backbones import lora
+from quickstudy.backbones.folding import partly
 from quickstudy.core.types import OF_BACKBONE, QuickstudyError
 from quickstudy.student import backbone as shared
 from quickstudy.student import fresh
@@ -73,4 +75,16 @@ def test_the_catalogue_says_which_leave_the_backbone_alone(tmp_path, name):
     student = learned(tmp_path, "last(1)", name)
     task = student.learn(ROWS)
     moved = any(part.startswith(OF_BACKBONE) for part in task.adapted)
-    assert moved == (name not in config.STILL)
+    assert moved == (name not in (*config.STILL, "tuned"))  # tuned moves only where that pays
+
+
+@pytest.mark.parametrize("scope", ["lora(2)", "all"])
+def test_a_share_of_what_was_learned(tmp_path, scope):
+    made = learned(tmp_path, scope)
+    body = made.loaded.backbone.body
+    start = made.loaded.backbone.init(torch.Generator().manual_seed(0))
+    half = lora.merge(partly(start, made.theta, 0.5), body)
+    for name, whole in lora.merge(made.theta, body).items():
+        own = body.get_parameter(name)
+        assert torch.allclose(half[name], (own + whole) / 2, atol=1e-6)
+    assert partly(start, made.theta, 0.5)["prior.log_scale"] == made.theta["prior.log_scale"]

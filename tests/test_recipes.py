@@ -17,9 +17,9 @@ TOPICS = {"weather": "rain sun wind snow", "food": "bread soup apple rice", "spo
 def test_a_recipe_runs_for_two_steps(path: Path, tmp_path: Path) -> None:
     recipes.read(path)
     tables = copy.deepcopy(tomllib.loads(path.read_text()))
-    for part in ("train", "validation"):
-        for number, source in enumerate(tables[part]):
-            for key in ("data", "packaged", "path", "columns"):
+    for part in ("train", "validation", "test"):
+        for number, source in enumerate(tables.get(part, ())):
+            for key in ("data", "packaged", "path", "columns", "within", "ways", "rows"):
                 source.pop(key, None)
             source["path"] = str(_stand_in(tmp_path / f"{part}{number}.csv", f"{part}{number}"))
     tables["training"] = {**tables["training"], "steps": 2, "tasks": 1, "warmup": 0}

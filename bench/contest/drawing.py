@@ -34,8 +34,8 @@ def read(folder: Path, which: Set) -> Pool:
     return Pool(which.name, tuple(one for one in support if one.text.strip()), kept, left_out)
 
 
-def drawn(pool: Pool, shots: Sequence[int], seed: int) -> list[Draw]:
-    """One draw for each number of shots, all with the same query of at most 1,000. A class with too few examples
+def drawn(pool: Pool, shots: Sequence[int], seed: int, most: int = MOST_QUERIES) -> list[Draw]:
+    """One draw for each number of shots, all with the same query of at most `most`. A class with too few examples
     gives what it has. A single file gives half of each class, rounded up, to the query."""
     dice = random.Random(f"{pool.name} {seed}")
     support = list(dict.fromkeys(pool.support))
@@ -45,7 +45,7 @@ def drawn(pool: Pool, shots: Sequence[int], seed: int) -> list[Draw]:
     else:
         query = list(pool.query)
     dice.shuffle(query)
-    query = query[:MOST_QUERIES]
+    query = query[:most]
     asked = {normalised_key(texts(one)) for one in query}
     by_class: dict[str, list[Labelled]] = {name: [] for name in sorted({one.labels[0] for one in pool.support})}
     seen: set[str] = set()

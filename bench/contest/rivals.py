@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score
 
+from quickstudy.backbones.catalogue import PACKAGED
+from quickstudy.backbones.packaged import place
 from quickstudy.core.types import Draw
 
 
@@ -102,15 +104,30 @@ def setfit(folder: Path, draw: Draw, seed: int) -> Score:
     return judged("setfit", draw, [names[int(at)] for at in said], middle - start, end - middle)
 
 
-def ours(draw: Draw, load: Callable[[], Any]) -> Score:
-    """The default student, who has never read these texts, timed as SetFit is."""
+def ours(draw: Draw, load: Callable[[], Any], budget: str = "") -> Score:
+    """The default student, who has never read these texts, timed as SetFit is; with the default budget unless one is
+    given."""
     student = load()
     examples = [(one.text, one.labels[0]) for one in draw.support]
     start = time.perf_counter()
-    task = student.learn(examples, draw.classes)
+    task = student.learn(examples, draw.classes, **({"budget": budget} if budget else {}))
     middle = time.perf_counter()
     said = [found.label for found in task.predict([one.text for one in draw.query])]
-    return judged("quickstudy", draw, said, middle - start, time.perf_counter() - middle)
+    name = f"quickstudy {budget}".strip()
+    return judged(name, draw, said, middle - start, time.perf_counter() - middle)
+
+
+def packaged(backbone: str) -> Path | None:
+    """The folder of a packaged backbone, which others load from there, too; None where it is not here."""
+    return place(PACKAGED[backbone])
+
+
+def needed(backbone: str) -> Path:
+    """The same. Errors: SystemExit where it is not here."""
+    found = packaged(backbone)
+    if found is None:
+        raise SystemExit(f"the backbone {backbone} is not on this machine; run: quickstudy models get {backbone}")
+    return found
 
 
 def hush() -> None:

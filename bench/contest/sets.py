@@ -1,5 +1,6 @@
 """The classification sets of development/, and which of their files examples and questions come from."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -36,6 +37,7 @@ ENGLISH = (
     Set("tai_safety_research", ("raft/tai_safety_research",)),
     Set("one_stop_english", ("raft/one_stop_english",)),
 )
+LEOPARD = tuple(each for each in ENGLISH if each.support[0].startswith("leopard/"))
 CHINESE = (
     Set("tnews", ("fewclue_zh/tnews.train_0", "fewclue_zh/tnews.valid_0"), "fewclue_zh/tnews.test_public"),
     Set("eprstmt", ("fewclue_zh/eprstmt.train_0", "fewclue_zh/eprstmt.valid_0"), "fewclue_zh/eprstmt.test_public"),
@@ -43,3 +45,13 @@ CHINESE = (
 )
 SETFIT = ("hint3", "yelp", "tfns", "airline", "disaster", "political_message")
 """chosen before any result was seen, for few classes: SetFit's time grows with their number"""
+SETFIT_OF_FEW = ("yelp", "amazon_cells", "imdb", "tfns", "airline", "disaster", "political_bias", "political_audience")
+"""eight sets of at most ten classes, of single texts, short enough for SetFit at 16 shots; chosen before any result"""
+
+
+def chosen(known: Sequence[Set], names: Sequence[str] | None) -> list[Set]:
+    """Those of the names given; all of them for None. Errors: SystemExit for a name that is not known."""
+    unknown = set(names or ()) - {each.name for each in (*ENGLISH, *CHINESE)}
+    if unknown:
+        raise SystemExit(f"no set {', '.join(sorted(unknown))}; there are {', '.join(each.name for each in known)}")
+    return [each for each in known if names is None or each.name in names]

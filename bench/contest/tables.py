@@ -101,6 +101,42 @@ def time_table(out: Output, results: Results) -> None:
     out.table("Mean seconds a task", ("", "shots", "to learn", "to answer"), lines)
 
 
+def runs_table(out: Output, results: Results) -> dict[str, list[float]]:
+    """The seconds that each run took to learn, seed by seed."""
+    found: dict[str, list[float]] = {}
+    for (name, _), scores in results.items():
+        for score in scores:
+            found.setdefault(f"{score.contestant}, {name} at {score.shots}", []).append(score.seconds_adapt)
+    lines = [(name, ", ".join(f"{one:.3g}" for one in own)) for name, own in found.items()]
+    out.table("Seconds to learn, seed by seed", ("", "seconds"), lines)
+    return found
+
+
+def seconds(results: Results, contestant: str) -> float:
+    """Mean seconds to learn a task."""
+    own = [score.seconds_adapt for scores in results.values() for score in scores if score.contestant == contestant]
+    return sum(own) / len(own)
+
+
+def drawn_table(out: Output, drawn: Mapping[str, tuple[int, int, int, int, int]], shots: int) -> None:
+    """`drawn`: set -> texts an example, classes, questions, support at `shots`, rows left out."""
+    lines = []
+    for name, (parts, classes, queries, support, left_out) in drawn.items():
+        full = shots * classes
+        size = str(support) + (f" of {full}" if support < full else "")
+        lines.append((name, str(classes), "pairs" if parts == 2 else "texts", str(queries), size, str(left_out or "")))
+    header = ("", "classes", "of", "queries", f"support at {shots}", "left out")
+    out.table("The data sets (left out: questions whose class has no example)", header, lines)
+
+
+def told(one: Comparison) -> dict[str, Any]:
+    """A comparison over sets as it goes into the JSON line."""
+    interval = one.over_tasks
+    return {
+        "mean": interval.mean, "low": interval.low, "high": interval.high, "sets": interval.tasks, "p": one.p_tasks
+    }  # fmt: skip
+
+
 def contestants(results: Results) -> list[str]:
     return list(dict.fromkeys(score.contestant for scores in results.values() for score in scores))
 

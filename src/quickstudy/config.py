@@ -36,12 +36,14 @@ from quickstudy.learners.relation_network import RelationNetwork
 from quickstudy.learners.reptile import Reptile
 from quickstudy.learners.ridge import Ridge
 from quickstudy.learners.shared_space import SharedSpace
+from quickstudy.learners.tuned import Tuned
 
 LEARNERS: Mapping[str, type] = {
     "prior_head": PriorHead,
     "prototypes": Prototypes,
     "frozen_linear": FrozenLinear,
     "fine_tune": FineTune,
+    "tuned": Tuned,
     "maml": Maml,
     "anil": Anil,
     "meta_sgd": MetaSgd,

@@ -1,36 +1,51 @@
 """Who takes part in a meta-test: a student, and the baselines over the same backbone."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from quickstudy import config
+from quickstudy.backbones.loaded import Loaded, device_for
 from quickstudy.core.types import QuickstudyError
 from quickstudy.evaluation.metatest import Contestant
-from quickstudy.student import Student, backbone, fresh
+from quickstudy.student import DEFAULT_LEARNER, Student, backbone, fresh
 
 REFERENCE = "quickstudy"
 BASELINES = ("frozen_linear", "prototypes", "neighbours", "names_alone", "fine_tune:last(2)")
 """frozen features under logistic regression, class means and nearest neighbours, zero-shot names, and plain
 fine-tuning of the top two layers"""
+WITHOUT = {
+    "frozen_linear": "logistic regression on frozen features",
+    "prior_head": "prior_head without meta-training",
+    "names_alone": "the class names alone",
+    "named_prototypes": "prototypes with names",
+    "prototypes": "prototypes",
+    "neighbours": "nearest neighbours",
+    "fine_tune:last(2)": "fine-tuning of two layers",
+}
+"""what one would use without meta-learning, and what a sentence calls it"""
 
 
 def contestants(student: Student, written: Sequence[str] = BASELINES) -> Mapping[str, Contestant]:
     """The student under the name "quickstudy", then each learner that is written as `name` or `name:scope` from its
-    own start. Those of the same scope read through the student's kept features. QuickstudyError for other names."""
+    own start, on the backbone as it comes: what meta-training made of its weights is the student's alone.
+    QuickstudyError for other names."""
     found = {REFERENCE: Contestant(student.steady(), student.theta)}
     for each in written:
         name, _, scope = each.partition(":")
         config.pick(config.LEARNERS, name, "learners")
         if each in found:
             raise QuickstudyError(f"the learner {each} is named twice; name it once")
-        found[each] = _contestant(student, {"name": name}, scope)
+        made = fresh(_plain(student, scope), {"name": name}, student.origin)
+        found[each] = Contestant(made.steady(), made.theta)
     return found
 
 
-def _contestant(student: Student, table: Mapping[str, Any], scope: str) -> Contestant:
-    loaded = student.loaded
-    if scope not in ("", str(loaded.backbone.scope)):
-        encoder = loaded.backbone
-        loaded = backbone(loaded.name, scope, encoder.precision, str(encoder.device))
-    made = fresh(loaded, table, student.origin)
-    return Contestant(made.steady(), made.theta)
+def readers(student: Student) -> tuple[Student, ...]:
+    """Who reads texts ahead for all contestants: the student, and what it would be without meta-training."""
+    return student, fresh(_plain(student, ""), DEFAULT_LEARNER, student.origin)
+
+
+def _plain(student: Student, scope: str) -> Loaded:
+    """The very backbone that others have loaded, where it is the student's own, too."""
+    encoder = student.loaded.backbone
+    device = "auto" if encoder.device == device_for("auto") else str(encoder.device)
+    return backbone(student.loaded.name, scope or str(encoder.scope), encoder.precision, device)

@@ -121,7 +121,7 @@ def _left_out(task: "Task", watch: Watch | None) -> list[Prediction]:
         support = batch_rows(whole, torch.tensor(rest, dtype=torch.long))
         adapted = learner.adapt(theta, support, kind.loss)
         score = scorer(learner, theta, adapted)
-        fitted = kind.fit(score, [task.examples[place] for place in rest], classes)
+        fitted = {**task.fitted, **kind.fit(score, [task.examples[place] for place in rest], classes)}
         answers = kind.answer(score, fitted, [task.examples[place] for place in out], classes)
         found.update(zip(out, answers, strict=True))
         if watch:

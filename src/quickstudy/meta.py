@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
-from quickstudy import config
+from quickstudy import config, given
 from quickstudy import recipe as recipes
+from quickstudy.backbones.folding import partly
 from quickstudy.core.protocols import TaskKind
 from quickstudy.core.types import OF_BACKBONE, Params
 from quickstudy.episodes.choosing import Policy, tally
@@ -17,9 +18,10 @@ from quickstudy.episodes.mixing import Mixture
 from quickstudy.episodes.sources import Source, index_of
 from quickstudy.meta_sources import sources
 from quickstudy.meta_tasks import judge, seen, stream, validation_draws
-from quickstudy.recipe import Recipe
+from quickstudy.recipe import Recipe, StudentTable
 from quickstudy.student import Student, backbone, fresh
 from quickstudy.student import load as load_student
+from quickstudy.targeting import target_of, targeted
 from quickstudy.training import loop
 from quickstudy.training.journal import Watch
 
@@ -27,14 +29,19 @@ FILE = "student.qs"
 
 
 def meta_train(
-    recipe: str | Path | Mapping[str, Any], folder: str | Path | None = None, watch: Watch | None = None
+    recipe: str | Path | Mapping[str, Any],
+    folder: str | Path | None = None,
+    watch: Watch | None = None,
+    target: given.Examples | None = None,
 ) -> Student:
     """Meta-trains by `recipe` (a TOML file, or the same tables).
 
     `folder` keeps checkpoints, the journal and, at the end, `student.qs`, which `load` opens; the same call goes on
     where a killed one stopped and ends with the same weights. `watch` is told of every step. The student's `about`
     holds the recipe and, under "summary", what came of it; "leaks" says which rows were dropped beforehand, "sources"
-    how often each was drawn and how likely it was at the end.
+    how often each was drawn and how likely it was at the end. With `target`, examples of the task that the student is
+    for (a file or values, as `Student.learn` takes them), sources weigh by their usefulness to it; "usefulness" says
+    how much.
     """
     read = recipes.read(recipe)
     table = read.student
@@ -42,6 +49,10 @@ def meta_train(
     student = fresh(loaded, read.learner, table.backbone)
     kind: TaskKind = config.build(config.KINDS, read.kind, f"{read.title}, [kind]", {"reader": student.reader})
     train, validation, leaks = sources(read, kind)
+    aimed = None
+    if target is not None:
+        aimed = targeted(student, train, target_of(target, read, kind), kind, read)
+        train, leaks = aimed.sources, f"{leaks}; {aimed.leaks}"
     if watch:
         watch({"event": "note", "text": leaks})
     draws = validation_draws(validation, kind, read.validating)
@@ -56,13 +67,15 @@ def meta_train(
         read.training,
         folder,
         watch,
-        about=_about(read, (*train, *validation), kind),
+        about=_about(read, (*train, *validation, *([aimed.target] if aimed else [])), kind),
     )
     about = {"recipe": read.written, "summary": trained.summary(), "leaks": leaks}
     about["sources"] = tally(
         chooser, read.training.seed, seen(trained.history, read.training), (trained.steps + 1) * read.training.tasks
     )
-    student = dataclasses.replace(student, theta=_stored(trained.theta, table.stored), about=about)
+    if aimed:
+        about["usefulness"] = aimed.usefulness
+    student = dataclasses.replace(student, theta=_stored(student.theta, trained.theta, table), about=about)
     if folder is not None:
         path = Path(folder) / FILE
         student.save(path)
@@ -70,10 +83,12 @@ def meta_train(
     return student
 
 
-def _stored(theta: Params, dtype: str) -> Params:
-    """Weights of the backbone as they will be stored, so that what is returned and what is opened again are one."""
-    low = {name: value.to(getattr(torch, dtype)).to(value) for name, value in theta.items()}
-    return {name: low[name] if name.startswith(OF_BACKBONE) else value for name, value in theta.items()}
+def _stored(start: Params, theta: Params, table: StudentTable) -> Params:
+    """What is kept of the backbone's weights, rounded as it will be stored, so that what is returned and what is opened
+    again are one."""
+    kept = partly(start, theta, table.share)
+    low = {name: value.to(getattr(torch, table.stored)).to(value) for name, value in kept.items()}
+    return {name: low[name] if name.startswith(OF_BACKBONE) else value for name, value in kept.items()}
 
 
 def _about(recipe: Recipe, used: Sequence[Source], kind: TaskKind) -> str:

@@ -26,6 +26,8 @@ class StudentTable:
     scope: str = "head"
     precision: Precision = "auto"
     device: str = "auto"
+    share: float = 1.0
+    """how much of what was learned of the backbone is kept at the end: 0 its own weights, 1 the learned ones"""
     stored: Literal["float32", "float16"] = "float32"
     """how weights of the backbone that were learned are rounded at the end; float16 takes half the room"""
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from quickstudy import config
+from quickstudy import budgets, config
 from quickstudy.backbones.catalogue import PACKAGED
 from quickstudy.backbones.download import is_here
 from quickstudy.backbones.encoder import Precision
@@ -45,6 +45,8 @@ def _task(path: str | Path, tensors: Params, document: dict[str, Any], precision
         _part(tensors, "fitted."),
         str(document["name"]),
         bool(document["examples_left_out"]),
+        str(document.get("budget", budgets.DEFAULT)),
+        [_example(record) for record in document.get("unlabelled", ())],
     )
 
 

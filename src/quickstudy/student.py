@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from quickstudy import config, given, remarks
+from quickstudy import budgets, config, given, remarks
+from quickstudy import unlabelled as without_labels
 from quickstudy.backbones import loading
 from quickstudy.backbones.encoder import Encoder, Precision
 from quickstudy.backbones.folding import fold
@@ -52,6 +53,8 @@ class Student:
         kind: str | None = None,
         name: str = "",
         columns: Mapping[str, str] | None = None,
+        budget: str = budgets.DEFAULT,
+        unlabelled: given.Examples = (),
     ) -> Task:
         """A task from examples, class names, or both; with no example it judges by the names alone.
 
@@ -59,6 +62,10 @@ class Student:
         `labels`: the class names, or names with descriptions; classes that stand only in examples are added.
         `kind`: "classification" or "multilabel"; None: the second where an example has several labels.
         `columns`: which column of a file holds what, where the guess is wrong: {"text": "utterance"}.
+        `budget`: how long it may take, "1s" (a head is fitted), "10s" or "1m" (weights of the backbone move, too,
+        where held-out examples say that it pays).
+        `unlabelled`: texts like those to be judged, or those themselves, or a file of them; they show where the
+        classes lie.
         """
         found = given.gathered(examples, labels, kind, columns)
         kind_of_task = config.build(config.KINDS, found.kind, "kind", {"reader": self.reader})
@@ -66,7 +73,8 @@ class Student:
         doubts += remarks.on_texts(self.loaded, self.reader, found.examples, found.classes)
         for warning in (*found.problems, *doubts):
             warnings.warn(str(warning), QuickstudyWarning, stacklevel=2)
-        task = Task.learned(self, kind_of_task, found.classes, found.examples, name)
+        pool = without_labels.texts(unlabelled, columns)
+        task = Task.learned(self, kind_of_task, found.classes, found.examples, name, budget, pool)
         if not found.examples and _says_nothing(task):
             warnings.warn(
                 f"{config.name_of(config.LEARNERS, self.learner)} takes nothing from class names, so without an "

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from quickstudy import config, doubts, given, remarks
+from quickstudy import budgets, config, doubts, given, remarks, suggesting
+from quickstudy import unlabelled as without_labels
 from quickstudy.core import calibrating
 from quickstudy.core.protocols import TaskKind
 from quickstudy.core.tensors import digest
@@ -47,6 +48,8 @@ class Task:
         fitted: Params,
         name: str = "",
         examples_left_out: bool = False,
+        budget: str = budgets.DEFAULT,
+        unlabelled: Sequence[Labelled] = (),
     ) -> None:
         self.student = student
         self.kind = kind
@@ -57,8 +60,11 @@ class Task:
         self.name = name
         self.examples_left_out = examples_left_out
         """whether it was learned from examples that are no longer there"""
-        self.learner = student.keeping()
-        """reads each of the task's own texts once"""
+        self.budget = budget
+        self.unlabelled = list(unlabelled)
+        """texts without labels that it learns from, too, each time"""
+        within = budgets.learners(student, budget)
+        self.judge, self.learner, self.cheap = without_labels.using(within, kind, self.unlabelled)
 
     @classmethod
     def learned(
@@ -68,9 +74,11 @@ class Task:
         classes: Mapping[str, str],
         examples: Sequence[Labelled],
         name: str = "",
+        budget: str = budgets.DEFAULT,
+        unlabelled: Sequence[Labelled] = (),
     ) -> "Task":
-        """Adapts the student to the examples and class names."""
-        task = cls(student, kind, classes, examples, {}, {}, name)
+        """Adapts the student to the examples, class names and texts without labels."""
+        task = cls(student, kind, classes, examples, {}, {}, name, budget=budget, unlabelled=unlabelled)
         task.adapted, task.fitted = task._adapt(task.classes, task.examples)
         return task
 
@@ -89,7 +97,7 @@ class Task:
     def score(self, batch: Batch) -> torch.Tensor:
         """Scores (B, U, C) of a batch that the task's kind has encoded."""
         with torch.inference_mode():
-            return self.student.learner.predict(self.student.theta, self.adapted, batch)
+            return self.judge.predict(self.student.theta, self.adapted, batch)
 
     def add(
         self,
@@ -125,15 +133,22 @@ class Task:
         theta = self.student.theta
         support = self.kind.encode(examples, classes)
         adapted = self.learner.adapt(theta, support, self.kind.loss)
-        return adapted, calibrating.fitted(self.learner, theta, adapted, self.kind, support, examples, classes)
+        moved = any(name.startswith(OF_BACKBONE) for name in adapted)
+        again = self.learner if moved else self.cheap  # parts are left out of this one in turn
+        return adapted, calibrating.fitted(again, theta, adapted, self.kind, support, examples, classes)
 
     def check(self, watch: doubts.Watch | None = None) -> doubts.Check:
         """Accuracy on examples that are left out of learning in turn, and those whose label looks doubtful."""
         return doubts.check(self, watch)
 
+    def suggest(self, pool: Iterable[Any], n: int = 10) -> list["suggesting.Suggestion"]:
+        """Which `n` texts of `pool` to label next, the most useful first: those that the task is unsure of and that
+        stand for many others (`suggesting.suggest`)."""
+        return suggesting.suggest(self, pool, n)
+
     def save(self, path: str | Path, examples: bool = True) -> None:
-        """Writes the task: the backbone is named, not copied. `examples=False` leaves the texts out; such a task
-        predicts but does not grow."""
+        """Writes the task: the backbone is named, not copied. `examples=False` leaves the texts out, unlabelled ones,
+        too; such a task predicts but does not grow."""
         student = self.student
         heavy = _is_heavy(student.theta)
         filed = student.loaded.learned is not None  # such a student came out of a file
@@ -157,8 +172,10 @@ class Task:
             "theta": digest(student.theta),
             "kind": config.table(config.KINDS, self.kind, "reader"),
             "classes": self.classes,
-            "examples_left_out": self.examples_left_out or bool(self.examples and not examples),
+            "budget": self.budget,
+            "examples_left_out": self.examples_left_out or bool((self.examples or self.unlabelled) and not examples),
             "examples": [self.kind.write(example) for example in self.examples] if examples else [],
+            "unlabelled": [self.kind.write(one) for one in self.unlabelled] if examples else [],
         }
         save_artifact(path, TASK, tensors, document)
 

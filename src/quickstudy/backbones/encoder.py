@@ -16,6 +16,7 @@ from torch.func import functional_call
 from quickstudy.backbones import likelihood, lora
 from quickstudy.backbones.chunks import unsort, widened
 from quickstudy.backbones.pooling import Pooling, join, joined_width, pool
+from quickstudy.backbones.running import has_bfloat16, towards_slopes, want_slopes
 from quickstudy.backbones.scope import HEAD, Scope
 from quickstudy.backbones.standin import Kept, Pass
 from quickstudy.backbones.survey import Survey, probe, survey
@@ -147,7 +148,7 @@ class Encoder:
             dtype = _float(body)
             moved = {name: weight.to(tokens.device, dtype) for name, weight in weights.items()}
             mixed = self.precision == "bfloat16" and dtype == torch.float32
-            with torch.autocast(tokens.device.type, torch.bfloat16, enabled=mixed, cache_enabled=False):
+            with towards_slopes(moved.values(), tokens.device, mixed):
                 return functional_call(body, moved, (tokens, role, *more), strict=False)
 
     def _chunks(self, text: Text) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -167,9 +168,8 @@ class Encoder:
 
     def _dtype(self, weights: Iterable[Tensor]) -> torch.dtype:
         own = _float(self.body)
-        wants_slopes = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
         low = self.precision == "bfloat16" or (self.precision == "auto" and has_bfloat16(self.device))
-        return torch.bfloat16 if low and own == torch.float32 and not wants_slopes else own
+        return torch.bfloat16 if low and own == torch.float32 and not want_slopes(weights) else own
 
     def _cut(self, part: Literal["above", "below"], depth: int, dtype: torch.dtype) -> nn.Module:
         """The body without the layers below (or above) `depth`; weights are shared, made once a precision."""
@@ -220,13 +220,6 @@ class Encoder:
             except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError):
                 return False
         return all(torch.allclose(part, whole, rtol=1e-3, atol=1e-3 * float(whole.abs().max())) for part in parts)
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether this device multiplies bfloat16 natively."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def _float(body: nn.Module) -> torch.dtype:

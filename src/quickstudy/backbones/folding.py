@@ -25,3 +25,16 @@ def fold(loaded: Loaded, weights: Params) -> Loaded:
     mark = loaded.fingerprint[:8] + digest(weights)[:8]
     still = dataclasses.replace(encoder, scope=HEAD, _bodies={})
     return dataclasses.replace(loaded, backbone=still, fingerprint=mark, learned=learned)
+
+
+def partly(start: Params, learned: Params, share: float) -> Params:
+    """Weights of the backbone between `start` (share 0) and `learned` (1), as the sum that a low-rank addition makes
+    is meant; other weights as learned. Between the two, what the start knew and what was learned mostly both hold
+    (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models")."""
+    found = dict(learned)
+    for name, value in learned.items():
+        if name.startswith("backbone."):
+            found[name] = torch.lerp(start[name], value, share)
+        elif name.startswith("lora.") and name.endswith(".b"):
+            found[name] = share * value
+    return found

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from quickstudy import __version__
-from quickstudy.cli import adding, demo, evaluating, inspecting, learning, models, predicting, training
+from quickstudy.cli import adding, demo, evaluating, inspecting, learning, models, predicting, suggesting, training
 from quickstudy.cli.guard import Guarded, guarded
 
 HELP = """Learns a new text task from a handful of examples, in about a second of one CPU.
@@ -64,6 +64,7 @@ def root(context: typer.Context, version: Version = False, debug: Debug = False)
 
 app.command("learn", no_args_is_help=True)(learning.learn)
 app.command("predict", no_args_is_help=True)(predicting.predict)
+app.command("suggest", no_args_is_help=True)(suggesting.suggest)
 app.command("add", no_args_is_help=True)(adding.add)
 app.command("inspect", no_args_is_help=True)(inspecting.inspect)
 app.command("evaluate", no_args_is_help=True)(evaluating.evaluate)

@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, NamedTuple, Protocol, TextIO
 
 from quickstudy.cli.rows import TABLES, Input, Row
 from quickstudy.core.types import Prediction, QuickstudyError
@@ -16,15 +16,29 @@ FORMS = {
 }
 
 
+class Shown(NamedTuple):
+    """What stands beside a text."""
+
+    several: bool
+    """more than one class may hold"""
+    top: int = 0
+    """how many of the most probable classes are listed beside the answer"""
+    reject: float | None = None
+    """as familiar as this or less, a text gets no label; None: all get one, and how familiar they are is not said"""
+
+    def refused(self, answer: Prediction | None) -> bool:
+        """Whether a text that was judged gets no label."""
+        return self.reject is not None and bool(answer) and (answer.familiar or 0.0) <= self.reject  # type: ignore[union-attr]
+
+
 class Writer(Protocol):
     """Takes one row after the other."""
 
     def write(self, row: Row, answer: Prediction | None) -> None: ...
 
 
-def writer(found: Input, file: TextIO, output: Path | None, as_json: bool, several: bool, top: int) -> Writer:
-    """In the form that `output`'s ending asks for, else in the input's. `several`: more than one class may hold;
-    `top`: how many of the most probable classes are listed beside the answer."""
+def writer(found: Input, file: TextIO, output: Path | None, as_json: bool, shown: Shown) -> Writer:
+    """In the form that `output`'s ending asks for, else in the input's."""
     form = "json" if as_json else found.form
     if output is not None and not as_json:
         suffix = output.suffix.lower()
@@ -35,24 +49,24 @@ def writer(found: Input, file: TextIO, output: Path | None, as_json: bool, sever
         if form == "table" and found.form != "table":
             found = found._replace(delimiter="," if suffix == ".csv" else "\t", quoting=csv.QUOTE_MINIMAL, header=True)
     if form == "json":
-        return _Json(file, several, top)
-    return _Table(file, found, several, top) if form == "table" else _Lines(file, several, top)
+        return _Json(file, shown)
+    return _Table(file, found, shown) if form == "table" else _Lines(file, shown)
 
 
 class _Lines:
     """label, probability and text with tabs between them; the text last, so that tabs in it do no harm."""
 
-    def __init__(self, file: TextIO, several: bool, top: int) -> None:
-        self._file, self._several, self._top = file, several, top
+    def __init__(self, file: TextIO, shown: Shown) -> None:
+        self._file, self._shown = file, shown
 
     def write(self, row: Row, answer: Prediction | None) -> None:
-        cells = _cells(answer, self._several, self._top).values()
+        cells = _cells(answer, self._shown).values()
         text = row.fields.get("text", row.text)
         self._file.write("\t".join([*cells, str(text)]) + "\n")
 
 
 class _Table:
-    def __init__(self, file: TextIO, found: Input, several: bool, top: int) -> None:
+    def __init__(self, file: TextIO, found: Input, shown: Shown) -> None:
         options: dict[str, Any] = {
             "delimiter": found.delimiter,
             "quoting": found.quoting,
@@ -61,11 +75,11 @@ class _Table:
         if found.quoting == csv.QUOTE_NONE:
             options |= {"quotechar": None, "escapechar": "\\"}
         self._writer = csv.writer(file, **options)
-        self._header, self._several, self._top = found.header, several, top
+        self._header, self._shown = found.header, shown
         self._names: list[str] = []
 
     def write(self, row: Row, answer: Prediction | None) -> None:
-        cells = _cells(answer, self._several, self._top)
+        cells = _cells(answer, self._shown)
         if not self._names:
             self._names = list(row.fields)
             if self._header:
@@ -80,11 +94,11 @@ class _Table:
 
 
 class _Json:
-    def __init__(self, file: TextIO, several: bool, top: int) -> None:
-        self._file, self._several, self._top = file, several, top
+    def __init__(self, file: TextIO, shown: Shown) -> None:
+        self._file, self._shown = file, shown
 
     def write(self, row: Row, answer: Prediction | None) -> None:
-        made = _record(answer, self._several, self._top)
+        made = _record(answer, self._shown)
         names = _free(list(made), list(row.fields))
         whole = {**row.fields, **dict(zip(names, made.values(), strict=True))}
         line = json.dumps(whole, ensure_ascii=False, default=str)
@@ -93,26 +107,31 @@ class _Json:
         self._file.write(line + "\n")
 
 
-def _record(answer: Prediction | None, several: bool, top: int) -> dict[str, Any]:
+def _record(answer: Prediction | None, shown: Shown) -> dict[str, Any]:
     """As JSON has it; null where there was nothing to judge."""
-    made: dict[str, Any] = {"label": answer.label if answer else None}
-    if several:
-        made = {"labels": list(answer.labels) if answer else []}
+    labelled = answer if answer and not shown.refused(answer) else None
+    made: dict[str, Any] = {"label": labelled.label if labelled else None}
+    if shown.several:
+        made = {"labels": list(labelled.labels) if labelled else []}
     made["probability"] = round(answer.probability, 6) if answer else None
+    if shown.reject is not None:
+        made["familiar"] = round(answer.familiar, 6) if answer and answer.familiar is not None else None
     if answer and answer.cut:
         made["cut"] = answer.cut
-    if top:
-        made["top"] = {name: round(value, 6) for name, value in _ranked(answer, top)}
+    if shown.top:
+        made["top"] = {name: round(value, 6) for name, value in _ranked(answer, shown.top)}
     return made
 
 
-def _cells(answer: Prediction | None, several: bool, top: int) -> dict[str, str]:
+def _cells(answer: Prediction | None, shown: Shown) -> dict[str, str]:
     """As a table has it; empty where there was nothing to judge."""
-    name = "labels" if several else "label"
-    held = "|".join(answer.labels) if answer else ""
+    name = "labels" if shown.several else "label"
+    held = "|".join(answer.labels) if answer and not shown.refused(answer) else ""
     cells = {name: held, "probability": f"{answer.probability:.4f}" if answer else ""}
-    ranked = _ranked(answer, top)
-    for place in range(top):
+    if shown.reject is not None:
+        cells["familiar"] = f"{answer.familiar:.4f}" if answer and answer.familiar is not None else ""
+    ranked = _ranked(answer, shown.top)
+    for place in range(shown.top):
         label, value = ranked[place] if place < len(ranked) else ("", None)
         cells[f"top {place + 1}"] = label
         cells[f"top {place + 1} probability"] = "" if value is None else f"{value:.4f}"

@@ -1,7 +1,8 @@
 """`quickstudy evaluate`: the meta-test. A student and all baselines learn the same unseen tasks."""
 
+import dataclasses
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from quickstudy.cli.learning import Columns
 if TYPE_CHECKING:
     from quickstudy.core.protocols import TaskKind
     from quickstudy.core.types import Draw
+    from quickstudy.evaluation.metatest import Outcome
     from quickstudy.evaluation.report import Report
     from quickstudy.student import Student
 
@@ -40,6 +42,10 @@ def evaluate(
     episodes_from: Annotated[Path | None, typer.Option(help="Take the episodes from such a file.")] = None,
     identity: Annotated[str | None, typer.Option("--id", help="Only the episode of this id.")] = None,
     columns: Columns = None,
+    worth: Annotated[
+        bool, typer.Option("--worth", help="Say whether meta-learning was worth it, against what one would use "
+                           "without it: in accuracy, labels saved and seconds.")
+    ] = False,
     device: Device = "auto",
     json: Json = False,
 ) -> None:  # fmt: skip
@@ -51,14 +57,21 @@ def evaluate(
 
       quickstudy evaluate tickets.csv --ways 5 --shots 1,5 --episodes 20 --export tasks.jsonl
 
+      quickstudy evaluate tickets.csv --worth --episodes 20
+
       quickstudy evaluate --episodes-from tasks.jsonl --learners prototypes,maml
     """
+    from quickstudy import contestants as who
     from quickstudy import remarks
     from quickstudy.cli import unseen
     from quickstudy.cli.places import check_place, columns_of
+    from quickstudy.cli.worth import show as show_worth
     from quickstudy.core.types import QuickstudyError
     from quickstudy.episodes.exchange import export as write_episodes
     from quickstudy.evaluation.files import to_json, write_report
+    from quickstudy.evaluation.report import About
+    from quickstudy.evaluation.summary import summarise
+    from quickstudy.evaluation.worth import judged
     from quickstudy.student import load
 
     if bool(data) == (episodes_from is not None):
@@ -82,43 +95,55 @@ def evaluate(
     for doubt in remarks.on_texts(student.loaded, student.reader, list(seen)):
         say(f"warning: {doubt}")
     seeds = () if episodes_from or identity else tuple(range(seed, seed + episodes))
-    report = _tested(student, draws, kind, _names(learners), seeds)
+    asked = _names(learners)
+    usual = who.WITHOUT if worth else who.BASELINES
+    found = _tested(student, draws, kind, usual if asked is None else asked)
+    report = summarise(found, who.REFERENCE, About(seeds=seeds, facts=_facts(student)))
+    if worth:
+        report = dataclasses.replace(report, worth=judged(found, who.REFERENCE, _called(found)))
     paths = write_report(report, output)
     if json:
         print(to_json(report), end="")
     else:
         _show(report)
+        show_worth(report.worth)
     say("report: " + ", ".join(map(str, paths)))
 
 
-def _tested(
-    student: "Student",
-    draws: Sequence["Draw"],
-    kind: "TaskKind",
-    learners: Sequence[str] | None,
-    seeds: tuple[int, ...],
-) -> "Report":
-    """Reads every text once for all who share the backbone, then lets each learn; so times are of learning alone."""
+def _tested(student: "Student", draws: Sequence["Draw"], kind: "TaskKind", learners: Iterable[str]) -> "list[Outcome]":
+    """Reads every text once for all who share a backbone, then lets each learn; so times are of learning alone."""
     from quickstudy import contestants as who
     from quickstudy.evaluation.metatest import meta_test
-    from quickstudy.evaluation.report import About
-    from quickstudy.evaluation.summary import summarise
 
-    found = who.contestants(student, who.BASELINES if learners is None else learners)
+    readers = who.readers(student)
     with progress("reading", len(draws)) as tell:
         for number, draw in enumerate(draws, start=1):
             batch = kind.encode((*draw.support, *draw.query), draw.classes)
-            student.read_ahead(batch.text)
+            for reader in readers:
+                reader.read_ahead(batch.text)
+                if batch.names is not None:
+                    reader.read_ahead(batch.names)
             tell(number)
+    found = who.contestants(student, tuple(learners))
     with progress("learning", len(draws) * len(found)) as tell:
-        outcomes = meta_test(found, draws, kind, lambda done, total, text: tell(done))
-    facts = {
+        return meta_test(found, draws, kind, lambda done, total, text: tell(done))
+
+
+def _facts(student: "Student") -> dict[str, str]:
+    return {
         "backbone": student.loaded.name,
         "student": student.origin,
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "times": "texts had been read before; learning and judging on kept features",
     }
-    return summarise(outcomes, who.REFERENCE, About(seeds=seeds, facts=facts))
+
+
+def _called(outcomes: "Sequence[Outcome]") -> dict[str, str]:
+    """The baselines that took part, and what a sentence calls each; the usual ones in their usual order."""
+    from quickstudy import contestants as who
+
+    present = {one.contestant for one in outcomes} - {who.REFERENCE}
+    return {name: who.WITHOUT.get(name, name) for name in (*who.WITHOUT, *sorted(present)) if name in present}
 
 
 def _numbers(written: str) -> list[int]:

@@ -18,9 +18,10 @@ LEARNERS = (
     "prior_head", "prototypes", "frozen_linear", "fine_tune", "maml", "anil", "meta_sgd", "maml_pp", "proto_maml",
     "imaml", "reptile", "neighbours", "names_alone",
     "ridge", "named_prototypes", "matching", "relation_network", "leopard", "learned_optimizer", "policy_gradient",
-    "shared_space", "meta_mapping", "in_context",
+    "shared_space", "meta_mapping", "in_context", "tuned",
 )  # fmt: skip
 """what the catalogue knows, for completion, which must not wait for torch; a test compares them"""
+BUDGETS = ("1s", "10s", "1m")
 SHOWN = 10
 """doubtful examples that are printed; --json has all"""
 
@@ -80,6 +81,17 @@ def learn(
             help="Which weights of the model fine_tune, maml and their like move: head (none), last(2), lora(8), all."
         ),
     ] = "head",
+    budget: Annotated[
+        str,
+        typer.Option(
+            help="How long it may take: 1s (a head is fitted), 10s or 1m (weights of the model move where that pays).",
+            autocompletion=lambda: list(BUDGETS),
+        ),
+    ] = "1s",
+    unlabelled: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Texts without labels, one a line or in a column; it learns from them, too."),
+    ] = None,
     device: Device = "auto",
     no_examples: Annotated[
         bool,
@@ -112,7 +124,7 @@ def learn(
     classes = read_labels(labels) if labels else {}
     student = load(model, learner=learner, scope=scope, device=device)
     began = time.perf_counter()
-    task = student.learn(examples or (), classes, kind, output.stem, named)
+    task = student.learn(examples or (), classes, kind, output.stem, named, budget, unlabelled or ())
     seconds = time.perf_counter() - began
     task.save(output, examples=not no_examples)
     finish(task, output, seconds, check, json)

@@ -12,7 +12,7 @@ import typer
 from quickstudy.cli.console import Device, count, progress, say
 
 if TYPE_CHECKING:
-    from quickstudy.cli.answers import Writer
+    from quickstudy.cli.answers import Shown, Writer
     from quickstudy.cli.rows import Row
     from quickstudy.task import Task
 
@@ -35,6 +35,16 @@ def predict(
         list[str] | None, typer.Option("--column", help="The column of the text; twice for pairs of texts.")
     ] = None,
     top: Annotated[int, typer.Option(min=0, help="List so many of the most probable classes, too.")] = 0,
+    reject: Annotated[
+        float | None,
+        typer.Option(
+            "--reject",
+            min=0,
+            max=1,
+            help="Give no label to texts as unfamiliar as this share of the examples, such as 0.05; and say how "
+            "familiar each is.",
+        ),
+    ] = None,
     device: Device = "auto",
     json: Annotated[bool, typer.Option("--json", help="Write one JSON object a text.")] = False,
 ) -> None:
@@ -50,8 +60,10 @@ def predict(
       quickstudy predict cards.qs mails.csv -o labelled.csv --column body
 
       quickstudy predict cards.qs mails.jsonl --top 3 > labelled.jsonl
+
+      quickstudy predict cards.qs mails.csv --reject 0.05 -o labelled.csv
     """
-    from quickstudy.cli.answers import writer
+    from quickstudy.cli.answers import Shown, writer
     from quickstudy.cli.places import check_place
     from quickstudy.cli.rows import read
     from quickstudy.core.files import write_lines
@@ -61,6 +73,8 @@ def predict(
     if output is not None:
         check_place(output)
     opened = reopen(task, device=device)
+    if reject is not None:
+        _check_it_can_refuse(opened, task)
     found = read(None if input == "-" else Path(input), column or [], getattr(opened.kind, "parts", 1))
     if found.doubt:
         say(f"warning: {found.doubt}")
@@ -70,18 +84,32 @@ def predict(
     began = time.perf_counter()
     place = write_lines(output) if output is not None else nullcontext(sys.stdout)
     with place as file, progress("predicting", None) as tell:
-        to = writer(found, file, output, json, isinstance(opened.kind, MultiLabel), min(top, len(opened.classes)))
+        shown = Shown(isinstance(opened.kind, MultiLabel), min(top, len(opened.classes)), reject)
+        to = writer(found, file, output, json, shown)
         told = tell if output is not None else _nobody
-        total, blank, cut = _run(opened, found.rows, to, 1 if by_hand else AT_ONCE, told)
+        total, blank, cut, refused = _run(opened, found.rows, to, shown, 1 if by_hand else AT_ONCE, told)
     _report(opened, total, blank, cut, time.perf_counter() - began, output)
+    if reject is not None:
+        say(f"refused {count(refused, 'text')}: as unfamiliar as {reject:g} of the task's own examples, or more")
 
 
-def _run(task: "Task", rows: Iterable["Row"], to: "Writer", at_once: int, tell) -> tuple[int, int, int]:  # type: ignore[no-untyped-def]
-    """Judges and writes everything; how many rows there were, without words, and longer than can be read."""
+def _check_it_can_refuse(task: "Task", path: Path) -> None:
+    from quickstudy.core.types import QuickstudyError
+    from quickstudy.kinds.familiarity import FEWEST
+
+    if "kind.usual" not in task.fitted:
+        raise QuickstudyError(
+            f"{path} cannot tell which texts are unfamiliar; that takes {FEWEST} examples of classes with two or more, "
+            "one label a text, and a learner that leaves the backbone as it is: learn it so, or leave --reject out"
+        )
+
+
+def _run(task: "Task", rows: Iterable["Row"], to: "Writer", shown: "Shown", at_once: int, tell) -> tuple[int, ...]:  # type: ignore[no-untyped-def]
+    """Judges and writes everything; how many rows there were, without words, longer than can be read, and refused."""
     from quickstudy.backbones.languages import warn_about
     from quickstudy.core.types import QuickstudyError
 
-    total = blank = cut = 0
+    total = blank = cut = refused = 0
     for group in _groups(rows, at_once):
         texts = [row.text for row in group if row.text is not None]
         if not total and (doubt := warn_about([str(text) for text in texts], task.student.loaded.languages)):
@@ -91,6 +119,7 @@ def _run(task: "Task", rows: Iterable["Row"], to: "Writer", at_once: int, tell) 
             answer = None if row.text is None else next(answers)
             blank += answer is None
             cut += bool(answer and answer.cut)
+            refused += shown.refused(answer)
             to.write(row, answer)
         if at_once == 1:
             sys.stdout.flush()
@@ -98,7 +127,7 @@ def _run(task: "Task", rows: Iterable["Row"], to: "Writer", at_once: int, tell) 
         tell(total)
     if not total:
         raise QuickstudyError("there are no texts in the input; give at least one")
-    return total, blank, cut
+    return total, blank, cut, refused
 
 
 def _groups(rows: Iterable["Row"], at_once: int) -> Iterator[list["Row"]]:

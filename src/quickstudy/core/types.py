@@ -21,6 +21,8 @@ OF_BACKBONE = ("backbone.", "lora.")
 """How the names of a backbone's weights begin in Params."""
 WIDTH_STEP = 8
 """Rows are as wide as a multiple of this, so that like texts meet like shapes wherever they are read."""
+STRANGE = 0.05
+"""As `familiar` as this or less, a text is not known."""
 IGNORE = -100
 """Gold of a unit that nobody judges."""
 
@@ -114,6 +116,15 @@ class Prediction:
     """every class that holds, the most probable first; `(label,)` where exactly one does"""
     cut: int = 0
     """tokens at the end that the backbone could not read"""
+    familiar: float | None = None
+    """The share of the task's own examples, left out of learning, that looked no more like a text of some class; None
+    where nothing says so: too few examples (8 of classes with two), or a kind or learner that leaves none out."""
+
+    @property
+    def known(self) -> bool:
+        """Whether it looks like a text of some class. Of texts that are, about 5 in 100 do not. True where nothing
+        says."""
+        return self.familiar is None or self.familiar > STRANGE
 
 
 class Lower(NamedTuple):

@@ -10,6 +10,7 @@ from quickstudy.core.files import write_whole
 from quickstudy.evaluation.markdown import to_markdown
 from quickstudy.evaluation.page import to_html
 from quickstudy.evaluation.report import Report
+from quickstudy.evaluation.worth_words import sentence
 
 FORMAT = "quickstudy.report.v1"
 
@@ -27,9 +28,10 @@ def write_report(report: Report, stem: str | Path) -> tuple[Path, Path, Path]:
 
 def to_json(report: Report) -> str:
     """The report's content; numbers unrounded, null where one is unknown."""
-    return (
-        json.dumps({"format": FORMAT, **_plain(asdict(report))}, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-    )
+    document = {"format": FORMAT, **_plain(asdict(report))}
+    if report.worth:
+        document["worth"]["sentence"] = sentence(report.worth)
+    return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
 def _plain(value: Any) -> Any:

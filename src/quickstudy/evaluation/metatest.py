@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
+from quickstudy.core import calibrating
 from quickstudy.core.protocols import Learner, TaskKind
 from quickstudy.core.scoring import scorer
 from quickstudy.core.types import Batch, Classes, Draw, Params, Prediction, QuickstudyError
@@ -102,7 +103,7 @@ def _turn(name: str, contestant: Contestant, draw: Draw, support: Batch | str, k
         start = time.perf_counter()
         adapted = learner.adapt(theta, support, kind.loss)
         score = scorer(learner, theta, adapted)
-        fitted = kind.fit(score, draw.support, draw.classes)
+        fitted = calibrating.fitted(learner, theta, adapted, kind, support, draw.support, draw.classes)
         middle = time.perf_counter()
         answers = kind.answer(score, fitted, draw.query, draw.classes)
         end = time.perf_counter()

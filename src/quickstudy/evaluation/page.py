@@ -26,10 +26,16 @@ def to_html(report: Report) -> str:
     parts.append(_facts(report))
     for section in sections(report):
         parts.append(f"<h2>{_text(section.heading)}</h2>")
-        parts += [_block(block, plots) for block in section.blocks]
-    title = html.escape(shown(report.about.title))
+        parts += [block(each, plots) for each in section.blocks]
+    return whole(report.about.title, parts)
+
+
+def whole(title: str, parts: list[str]) -> str:
+    """The page around elements that are HTML already."""
     template = resources.files("quickstudy.evaluation").joinpath("template.html").read_text(encoding="utf-8")
-    return Template(template).substitute(title=title, heading=_text(report.about.title), body="\n".join(parts))
+    return Template(template).substitute(
+        title=html.escape(shown(title)), heading=_text(title), body="\n".join(filter(None, parts))
+    )
 
 
 def _facts(report: Report) -> str:
@@ -37,16 +43,17 @@ def _facts(report: Report) -> str:
     return f"<dl>{terms}</dl>"
 
 
-def _block(block: str | Table | Figure, plots: dict[str, str]) -> str:
-    if isinstance(block, str):
-        return f"<p>{_text(block)}</p>"
-    if isinstance(block, Table):
-        return _table(block)
-    if block.name not in plots:
+def block(given: str | Table | Figure, plots: dict[str, str]) -> str:
+    """A sentence, a table or the plot of a figure as an element; "" for a figure that was not drawn."""
+    if isinstance(given, str):
+        return f"<p>{_text(given)}</p>"
+    if isinstance(given, Table):
+        return _table(given)
+    if given.name not in plots:
         return ""
-    label = html.escape(shown(block.caption), quote=True)
-    drawn = plots[block.name].replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
-    return f'<figure><div class="wide">{drawn}</div><figcaption>{_text(block.caption)}</figcaption></figure>'
+    label = html.escape(shown(given.caption), quote=True)
+    drawn = plots[given.name].replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+    return f'<figure><div class="wide">{drawn}</div><figcaption>{_text(given.caption)}</figcaption></figure>'
 
 
 def _table(table: Table) -> str:

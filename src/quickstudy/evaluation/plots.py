@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from quickstudy.evaluation import confusion_plot
+from quickstudy.evaluation import confusion_plot, worth_plot
 from quickstudy.evaluation.report import Calibration, Report
 from quickstudy.evaluation.sections import MOST_TASKS
 from quickstudy.evaluation.statistics import Interval
@@ -24,6 +24,7 @@ def draw(report: Report) -> dict[str, str]:
     """Every plot that there is something to draw in: its name -> an <svg> element."""
     drawn = {}
     for name, plot in (
+        ("worth", worth_plot.draw),
         ("shots", _shots),
         ("tasks", _tasks),
         ("reliability", _reliability),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from quickstudy.evaluation import statistics
 from quickstudy.evaluation.metrics import Bin, ClassScore
 from quickstudy.evaluation.statistics import Comparison, Interval
+from quickstudy.evaluation.worth import Worth
 
 
 @dataclass(frozen=True)
@@ -119,3 +120,5 @@ class Report:
     others: tuple[Other, ...]
     focus: Focus | None
     failures: tuple[Failure, ...]
+    worth: Worth | None = None
+    """whether meta-learning paid, where that was asked"""

@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
-from quickstudy.evaluation import focus_tables, tables
+from quickstudy.evaluation import focus_tables, tables, worth_words
 from quickstudy.evaluation.report import Report
 from quickstudy.evaluation.tables import Table, interval_of, sampled
 from quickstudy.evaluation.wording import UNKNOWN, bounds, count, percent, shown
+from quickstudy.evaluation.worth import Worth
 
 MOST_CLASSES = 77
 """in a confusion matrix that can still be read"""
@@ -33,6 +34,8 @@ def sections(report: Report) -> tuple[Section, ...]:
         Section("Result", (_headline(report), Figure("shots", _shots_caption(report)), tables.main_table(report))),
         Section("By task", (Figure("tasks", _tasks_caption(report)), *_source_tables(report))),
     ]
+    if report.worth:
+        found.insert(0, _worth(report.worth))
     if report.versus:
         found.append(Section(f"Against {report.reference}", (tables.versus_table(report),)))
     if report.calibration:
@@ -61,6 +64,15 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         ("Shots", ", ".join(map(str, report.shots))),
         *about.facts.items(),
     )
+
+
+def _worth(worth: Worth) -> Section:
+    caption = (
+        f"Learning curves of {worth.student} and of what one would use without meta-learning; an arrow leads to where "
+        f"{worth.called[worth_words.main_baseline(worth)]} is as good. Means over the tasks, without intervals."
+    )
+    blocks = (worth_words.sentence(worth), Figure("worth", caption), worth_words.overall_table(worth))
+    return Section(worth_words.HEADING, (*blocks, worth_words.gain_table(worth)))
 
 
 def _headline(report: Report) -> str:

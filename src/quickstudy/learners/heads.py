@@ -54,10 +54,11 @@ def said(names: Tensor) -> Tensor:
 
 
 def means(units: Tensor, member: Tensor) -> tuple[Tensor, Tensor]:
-    """(n, W) units and (n, C) membership -> each class's mean (C, W), zero where empty, and count (C,)."""
+    """(n, W) units and (n, C) membership -> each class's mean (C, W), zero where empty, and count (C,). A unit may be
+    member in part."""
     member = member.to(units)
     count = member.sum(0)
-    return member.T @ units / count.clamp(min=1)[:, None], count
+    return member.T @ units / count.clamp(min=1e-9)[:, None], count
 
 
 def prototypes(backbone: Backbone, theta: Params, support: Batch) -> Tensor:

@@ -49,11 +49,11 @@ class PriorHead:
         theta = detach(theta)
         with torch.no_grad():
             units, prior = self._prior(theta, support)
-            strength = _scalar(theta, "strength", units)
+            strength = scalar(theta, "strength", units)
         head = prior
         if heads.judged(support.gold):
             head = convex.minimum(lambda head: _objective(head, prior, units, strength, support, loss), prior)
-        return _tempered(theta, head)
+        return tempered(theta, head)
 
     def predict(self, theta: Params, adapted: Adapted, query: Batch) -> Tensor:
         return heads.score(self.backbone.units(theta, query.text), adapted)
@@ -63,11 +63,11 @@ class PriorHead:
         at = leaves(theta)
 
         def outer(head: Params) -> Tensor:
-            return loss(self.predict(at, _tempered(at, head), episode.query), episode.query)
+            return loss(self.predict(at, tempered(at, head), episode.query), episode.query)
 
         with torch.enable_grad():
             units, prior = self._prior(at, support)
-            strength = _scalar(at, "strength", units)
+            strength = scalar(at, "strength", units)
             if not heads.judged(support.gold):
                 value = outer(prior)
                 return slopes_of(value, at), value.detach()
@@ -84,26 +84,35 @@ class PriorHead:
         """The support's units (B, U, W), and the prior as a head."""
         names = heads.class_names(self.backbone, theta, support)
         units = self.backbone.units(theta, support.text)
-        flat = units.flatten(0, 1)
-        mean, count = heads.means(flat, heads.membership(support.gold, len(names)))
-        centre = flat.mean(0) if len(flat) else torch.zeros_like(names[0])
-        said = heads.said(names)[:, None]  # a class whose name says nothing has no name to weigh
-        pulled = _scalar(theta, "name_weight", names) * said  # (C, 1)
-        middle = (names * said).sum(0) / said.sum().clamp(min=1)
-        examples = count[:, None]
-        total = pulled * (names - middle) + examples * (mean - centre)
-        weight = _scalar(theta, "scale", names) * total / (pulled + examples).clamp(min=1e-9)
-        return units, {"head.weight": weight, "head.bias": -weight @ centre}
+        return units, prior_of(theta, names, units.flatten(0, 1), heads.membership(support.gold, len(names)))
+
+
+def prior_of(theta: Params, names: Tensor, units: Tensor, member: Tensor) -> Params:
+    """The prior as a head: names (C, W), and units (n, W) that count `member` (n, C) for each class."""
+    mean, count = heads.means(units, member)
+    centre = units.mean(0) if len(units) else torch.zeros_like(names[0])
+    said = heads.said(names)[:, None]  # a class whose name says nothing has no name to weigh
+    pulled = scalar(theta, "name_weight", names) * said  # (C, 1)
+    middle = (names * said).sum(0) / said.sum().clamp(min=1)
+    examples = count[:, None]
+    total = pulled * (names - middle) + examples * (mean - centre)
+    weight = scalar(theta, "scale", names) * total / (pulled + examples).clamp(min=1e-9)
+    return {"head.weight": weight, "head.bias": -weight @ centre}
+
+
+def away(head: Params, prior: Params) -> Tensor:
+    """() how far a head is from its prior: the square of the distance."""
+    return sum(((head[name] - prior[name]).square().sum() for name in head), torch.zeros(()).to(head["head.weight"]))
+
+
+def tempered(theta: Params, head: Params) -> Params:
+    return {name: value / scalar(theta, "temperature", value) for name, value in head.items()}
+
+
+def scalar(theta: Params, name: str, like: Tensor) -> Tensor:
+    """One of theta's four, in the dtype of `like`."""
+    return theta[f"prior.log_{name}"].exp().to(like)
 
 
 def _objective(head: Params, prior: Params, units: Tensor, strength: Tensor, support: Batch, loss: Loss) -> Tensor:
-    away = sum(((head[name] - prior[name]).square().sum() for name in head), torch.zeros(()).to(units))
-    return heads.judged(support.gold) * loss(heads.score(units, head), support) + strength * away / 2
-
-
-def _tempered(theta: Params, head: Params) -> Params:
-    return {name: value / _scalar(theta, "temperature", value) for name, value in head.items()}
-
-
-def _scalar(theta: Params, name: str, like: Tensor) -> Tensor:
-    return theta[f"prior.log_{name}"].exp().to(like)
+    return heads.judged(support.gold) * loss(heads.score(units, head), support) + strength * away(head, prior) / 2

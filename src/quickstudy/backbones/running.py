@@ -1,0 +1,31 @@
+"""How a body runs where slopes through it are wanted: in which precision, by which attention."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether this device multiplies bfloat16 natively."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def want_slopes(weights: Iterable[Tensor]) -> bool:
+    return torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
+
+
+@contextmanager
+def towards_slopes(weights: Iterable[Tensor], device: torch.device, mixed: bool) -> Iterator[None]:
+    """Mixed precision where `mixed`; on a CPU the plain attention, since the fused kernel's way back takes longer there
+    than it saves on the way there (docs/findings.md)."""
+    with torch.autocast(device.type, torch.bfloat16, enabled=mixed, cache_enabled=False):
+        if device.type == "cpu" and want_slopes(weights):
+            with sdpa_kernel(SDPBackend.MATH):
+                yield
+        else:
+            yield

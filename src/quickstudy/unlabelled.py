@@ -1,0 +1,60 @@
+"""Texts without labels that a task learns from beside its examples: what may be given, and the learner that uses it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from quickstudy import config, given
+from quickstudy.budgets import Within
+from quickstudy.core.protocols import TaskKind
+from quickstudy.core.types import QuickstudyError
+from quickstudy.episodes.files import records
+from quickstudy.kinds import labelled
+from quickstudy.kinds.classification import Classification
+from quickstudy.kinds.labelled import Labelled
+from quickstudy.learners.prior_head import PriorHead
+from quickstudy.learners.semi_supervised import SemiSupervised
+
+MOST = 1000
+"""texts that are used; of more, so many from first to last"""
+
+
+def texts(pool: given.Examples, columns: Mapping[str, str] | None = None) -> tuple[Labelled, ...]:
+    """A file of texts, one a line or in a column, or texts (or pairs of texts) themselves, as they will be used: with
+    words, each once, at most MOST; labels are not looked at.
+
+    Errors: QuickstudyError for a file that cannot be read, and for what is no text.
+    """
+    read = _read(pool, columns) if isinstance(pool, str | Path) else given.items(pool)
+    found = list(dict.fromkeys(Labelled(one.text, (), one.pair) for one in read if one.text.strip()))
+    return tuple(found if len(found) <= MOST else (found[place * len(found) // MOST] for place in range(MOST)))
+
+
+def using(within: Within, kind: TaskKind, pool: Sequence[Labelled]) -> Within:
+    """The learners of a task that has such texts. Judging needs nothing of them.
+
+    Errors: QuickstudyError where they are of no use: for another learner than prior_head, for a budget in which weights
+    of the backbone move, and for texts of several labels.
+    """
+    if not pool:
+        return within
+    if not isinstance(kind, Classification):
+        raise QuickstudyError(
+            "unlabelled texts are for tasks whose texts have exactly one class each, and this is a multilabel task; "
+            "leave unlabelled out"
+        )
+    learner = within.learner
+    if not isinstance(learner, PriorHead):
+        name = config.name_of(config.LEARNERS, learner)
+        how = 'the budget "1s"' if name == "tuned" else "the learner prior_head"
+        raise QuickstudyError(f"unlabelled texts are for {how}, and this task learns by {name}; leave one of them out")
+    read, _ = labelled.encode_texts(kind.reader, kind.parts, pool)
+    pooled = SemiSupervised(learner, read)
+    return Within(within.judge, pooled, pooled)
+
+
+def _read(path: str | Path, columns: Mapping[str, str] | None) -> Iterator[Labelled]:
+    named = {key: name for key, name in (columns or {}).items() if key in ("text", "pair")}
+    for where, fields in records(path, {} if Path(path).suffix == ".txt" else named):
+        if "text" not in fields:
+            raise QuickstudyError(f"{where}: there is no text; name its column, as in columns text=NAME")
+        yield Labelled(fields["text"], (), fields.get("pair"))
