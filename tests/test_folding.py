@@ -1,5 +1,6 @@
 """What meta-training learned of a backbone becomes part of its weights where a student is opened."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ import torch
 from tiny import ROWS, backbone
 
 import quickstudy as qs
-from quickstudy import config
+from quickstudy import config, reopening
+from quickstudy import task as tasks
 from quickstudy.backbones import lora
 from quickstudy.backbones.folding import partly
 from quickstudy.core.types import OF_BACKBONE, QuickstudyError
@@ -63,6 +65,38 @@ def test_its_tasks_are_opened_with_it(tmp_path):
     (tmp_path / "student.qs").unlink()
     with pytest.raises(QuickstudyError, match="not there"):
         qs.open(tmp_path / "task.qs")
+
+
+def test_what_was_changed_of_the_rest_goes_with_the_task(tmp_path):
+    learned(tmp_path).save(tmp_path / "student.qs")
+    opened = qs.load(tmp_path / "student.qs", precision="float32")
+    lighter = {**opened.theta, "prior.log_name_weight": opened.theta["prior.log_name_weight"] - 3}
+    task = dataclasses.replace(opened, theta=lighter).learn(ROWS)
+    task.save(tmp_path / "task.qs")
+    again = qs.open(tmp_path / "task.qs")
+    for one in (task, again):
+        one.add([("what a day", "small talk")])
+    assert again.predict(ASKED) == task.predict(ASKED)
+
+
+@pytest.mark.parametrize(
+    "how", [{"scope": "last(1)", "learner": "maml"}, {"learner": {"name": "prior_head", "scale": 3}}]
+)
+def test_a_start_that_ships_under_the_name_of_a_backbone_is_not_taken_for_another(tmp_path, monkeypatch, how):
+    name = backbone(tmp_path / "small")
+    monkeypatch.setattr(reopening, "shipped", lambda: (name,))
+    monkeypatch.setattr(tasks, "CARRIED", 0)
+    task = qs.load(name, precision="float32", **how).learn(ROWS)
+    task.save(tmp_path / "task.qs")
+    assert qs.open(tmp_path / "task.qs").predict(ASKED) == task.predict(ASKED)
+
+
+def test_a_folder_called_as_a_packaged_backbone_is_not_taken_for_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "minilm").mkdir()  # where `quickstudy meta-train minilm.toml` writes
+    (tmp_path / "other").mkdir()
+    assert tasks.settled("minilm") == "minilm"
+    assert tasks.settled("other") == str(tmp_path / "other")
 
 
 def test_learners_that_move_the_backbone_keep_it_beside(tmp_path):

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from quickstudy.core.params import detach, leaves, slopes_of
+from quickstudy.core.types import IGNORE, Batch
 from quickstudy.learners import convex
 from quickstudy.learners.descent import at_rate, path
 from quickstudy.learners.fine_tune import FineTune
@@ -17,7 +18,7 @@ from quickstudy.learners.frozen_linear import FrozenLinear
 from quickstudy.learners.maml import Maml
 from quickstudy.learners.names_alone import NamesAlone
 from quickstudy.learners.neighbours import Neighbours
-from quickstudy.learners.prior_head import PriorHead
+from quickstudy.learners.prior_head import PriorHead, rarity
 from quickstudy.learners.prototypes import Prototypes
 
 KIND = kinds()["one label"]
@@ -82,7 +83,8 @@ def test_the_minimum_of_prior_head_is_solved_to_1e_10() -> None:
     pulled = scalar["name_weight"] * (names - names.mean(0)) + count * (means - centre)
     prior = scalar["scale"] * pulled / (scalar["name_weight"] + count)
     away = (head["head.weight"] - prior).square().sum() + (head["head.bias"] + prior @ centre).square().sum()
-    fit = F.cross_entropy(units @ head["head.weight"].T + head["head.bias"], gold, reduction="sum")
+    scores = units @ head["head.weight"].T + head["head.bias"] + rarity(support.gold, len(head["head.bias"]))
+    fit = F.cross_entropy(scores, gold, reduction="sum")
     slopes = slopes_of(fit + scalar["strength"] * away / 2, head)
     assert max(float(slope.abs().max()) for slope in slopes.values()) <= 1e-9
 
@@ -98,6 +100,36 @@ def test_more_examples_move_prior_head_from_the_names_to_the_data() -> None:
         right.append(float((scores.argmax(-1) == query.gold[:, 0]).double().mean()))
     assert right[0] < right[2]
     assert right[2] > 0.7
+
+
+def test_uneven_counts_are_made_up_for_while_they_are_few() -> None:
+    """Logits adjusted by the logarithms of the counts over their mean; less so with more examples."""
+    even = torch.tensor([[0], [1], [2], [0], [1], [2]])
+    assert torch.equal(rarity(even, 3), torch.zeros(3))
+    uneven = torch.tensor([[0]] * 9 + [[1]])
+    found = rarity(uneven, 2)
+    assert torch.allclose(found, 5 / (5 + 5) * torch.tensor([9.5 / 5.5, 1.5 / 5.5]).log())
+    assert rarity(uneven.repeat(100, 1), 2).abs().max() < 0.02 * found.abs().max() + 0.02
+    assert torch.equal(rarity(torch.ones(4, 1, 2), 2), torch.zeros(2))  # several labels may hold
+    assert rarity(torch.tensor([[0], [IGNORE]]), 2).isfinite().all()
+
+
+def test_an_uneven_support_does_not_drown_the_rare_class() -> None:
+    """Nine examples of one class and one of another: the other's scores are not pushed down by being rare."""
+    backbone, support, query = vector_task(seed=5, n=60)
+    first, second = (support.gold[:, 0] == place for place in (0, 1))
+    picked = torch.cat([first.nonzero()[:9, 0], second.nonzero()[:1, 0]])
+    made = PriorHead(backbone)
+    theta = made.init(torch.Generator())
+    part = support._replace(text=rows(picked), gold=support.gold[picked])
+    evened = made.predict(theta, made.adapt(theta, part, KIND.loss), query)[:, 0]
+
+    def plain(scores: torch.Tensor, batch: Batch) -> torch.Tensor:
+        return KIND.loss(scores - rarity(part.gold, scores.shape[-1]).to(scores), batch)
+
+    as_they_come = made.predict(theta, made.adapt(theta, part, plain), query)[:, 0]
+    leads = [(scores[:, 1] - scores[:, 0]).mean() for scores in (evened, as_they_come)]
+    assert leads[0] > leads[1] + 0.1
 
 
 def test_the_minimum_of_a_quadratic_and_slopes_through_it() -> None:

@@ -57,20 +57,24 @@ def _read(table: SourceTable, recipe: Recipe, kind: TaskKind) -> list[Source]:
 
 
 def _grouped(source: Source, table: SourceTable, recipe: Recipe, kind: TaskKind) -> list[Source]:
-    """A source for each value of the column `within`, of the classes whose rows mostly have it."""
+    """A source for each value of the column `within`, of the classes whose rows mostly have it; classes without any
+    are left out."""
     rows = load(recipes.place(table, recipe), kind, {**table.columns, "label": table.within}).examples
     group = {kind.texts(row): next(iter(kind.labels(row))) for row in rows}
     votes: dict[str, Counter[str]] = {}
     for example in source.examples:
-        for label in kind.labels(example):
-            votes.setdefault(label, Counter())[group[kind.texts(example)]] += 1
+        if (said := group.get(kind.texts(example))) is not None:  # a row may have nothing there
+            for label in kind.labels(example):
+                votes.setdefault(label, Counter())[said] += 1
     home = {label: counts.most_common(1)[0][0] for label, counts in votes.items()}
     names = sorted(set(home.values()))
     return [
         dataclasses.replace(
             source,
             name=f"{source.name}: {name}",
-            examples=tuple(one for one in source.examples if any(home[label] == name for label in kind.labels(one))),
+            examples=tuple(
+                one for one in source.examples if any(home.get(label) == name for label in kind.labels(one))
+            ),
             classes={label: said for label, said in source.classes.items() if home.get(label) == name},
             weight=source.weight / len(names),
         )

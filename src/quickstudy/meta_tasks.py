@@ -52,9 +52,10 @@ def narrowed(shape: Shape, source: Source, kind: TaskKind) -> Shape:
     most = max(shape.queries + 1, 1)
     members = index_of(source, kind).members.values()
     classes = sum(len(member) >= most for member in members)
-    if shape.ways is None:
+    wanted = source.ways or (None if shape.ways is None else ends(shape.ways))
+    if wanted is None:
         return shape
-    low, high = source.ways or ends(shape.ways)
+    low, high = wanted
     return dataclasses.replace(shape, ways=(min(low, classes), min(high, classes)))
 
 

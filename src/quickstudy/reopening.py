@@ -1,5 +1,6 @@
 """From a `.qs` file back to a task."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from quickstudy.backbones.catalogue import PACKAGED
 from quickstudy.backbones.download import is_here
 from quickstudy.backbones.encoder import Precision
 from quickstudy.backbones.loaded import Loaded
+from quickstudy.backbones.scope import HEAD
 from quickstudy.core.tensors import digest
 from quickstudy.core.types import Params, QuickstudyError
 from quickstudy.kinds.labelled import Labelled
@@ -58,6 +60,9 @@ def _student(path: str | Path, tensors: Params, document: dict[str, Any], precis
         return Student(loaded, bare.reader, bare.learner, _part(tensors, "theta."), wanted["name"])
     student = _filed(path, document, precision, device)
     check_weights(student.loaded, wanted["fingerprint"], path)
+    carried = _part(tensors, "theta.")
+    if carried:  # the file is asked for its backbone alone; theta may have been changed since, as by a name weight
+        return dataclasses.replace(student, theta=carried)
     if digest(student.theta) != document["theta"]:
         raise QuickstudyError(
             f"{path} was learned by another state of {document['student']}; get that one, or learn it again"
@@ -67,11 +72,13 @@ def _student(path: str | Path, tensors: Params, document: dict[str, Any], precis
 
 def _filed(path: str | Path, document: dict[str, Any], precision: Precision, device: str) -> Student:
     """The student that ships under that name, or from its file, also where that lies beside the task now; if it never
-    had one, from its learner's start."""
+    had one, from its learner's start. A backbone's name alone does not say that the start shipped for it was taken."""
     origin = Path(document["student"])
     _here(path, document)
-    if document["student"] in shipped():
-        return load(document["student"], precision=precision, device=device)
+    if document["student"] in shipped() and document["scope"] == str(HEAD):
+        student = load(document["student"], precision=precision, device=device)
+        if student.loaded.learned and student.loaded.fingerprint == document["backbone"]["fingerprint"]:
+            return student
     for place in (origin, Path(path).parent / origin.name):
         if place.is_file():
             return load(place, precision=precision, device=device)

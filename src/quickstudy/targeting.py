@@ -13,6 +13,7 @@ from quickstudy import given, influence
 from quickstudy.core.protocols import TaskKind
 from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes.leaks import without_leaks
+from quickstudy.episodes.mixing import Mixture
 from quickstudy.episodes.sources import Source
 from quickstudy.recipe import Recipe
 from quickstudy.student import Student
@@ -50,25 +51,27 @@ def target_of(examples: given.Examples, recipe: Recipe, kind: TaskKind) -> Sourc
 
 def targeted(student: Student, sources: Sequence[Source], target: Source, kind: TaskKind, recipe: Recipe) -> Targeted:
     """The sources without rows of the target, with weights by their usefulness to it. `student` is where training
-    starts. A source too small for an episode keeps the least weight."""
+    starts. A source too small for an episode has its likeness alone to go by."""
     kept, report = without_leaks(sources, [kind.texts(example) for example in target.examples], kind)
     if not kept:
         raise QuickstudyError(f"{recipe.title}: every training row stands in the target; name other sources")
     alike = {name: row[TARGET] for name, row in influence.likeness(student, kept, [_as_target(target)], kind).items()}
     agreed = _agreed(student, kept, target, kind, recipe)
     useful = usefulness(agreed, alike)
-    weights = {source.name: source.weight * (LEAST + (1 - LEAST) * useful[source.name]) for source in kept}
-    total = sum(weights.values()) or 1.0
+    weighed = tuple(
+        dataclasses.replace(source, weight=source.weight * (LEAST + (1 - LEAST) * useful[source.name]))
+        for source in kept
+    )
+    share = Mixture(weighed, recipe.alpha).probabilities
     found = {
         name: {
             "agreement": agreed.get(name, 0.0),
             "likeness": alike[name],
             "usefulness": useful[name],
-            "share": weights[name] / total,
+            "share": share[name],
         }
-        for name in sorted(useful, key=lambda name: -weights[name])
+        for name in sorted(useful, key=lambda name: -share[name])
     }
-    weighed = tuple(dataclasses.replace(source, weight=weights[source.name]) for source in kept)
     return Targeted(weighed, target, found, f"{report.dropped} more stand in the target and were dropped")
 
 

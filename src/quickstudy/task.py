@@ -10,6 +10,7 @@ import torch
 
 from quickstudy import budgets, config, doubts, given, remarks, suggesting
 from quickstudy import unlabelled as without_labels
+from quickstudy.backbones.catalogue import PACKAGED
 from quickstudy.core import calibrating
 from quickstudy.core.protocols import TaskKind
 from quickstudy.core.tensors import digest
@@ -188,6 +189,7 @@ def _is_heavy(theta: Params) -> bool:
 
 
 def settled(name: str) -> str:
-    """A name that means the same from any folder: a file or folder that is here gets its whole path."""
+    """A name that means the same from any folder: a file or folder that is here gets its whole path, but for one that
+    is called as a packaged backbone, which `load` prefers."""
     there = Path(name).expanduser()
-    return str(there.resolve()) if there.exists() else name
+    return str(there.resolve()) if name not in PACKAGED and there.exists() else name

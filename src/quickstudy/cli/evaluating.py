@@ -107,6 +107,8 @@ def evaluate(
     else:
         _show(report)
         show_worth(report.worth)
+    if worth and report.worth is None:
+        say("whether it was worth it cannot be told: no baseline learned an episode that the student learned, too")
     say("report: " + ", ".join(map(str, paths)))
 
 

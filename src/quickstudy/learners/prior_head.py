@@ -3,11 +3,14 @@
 With support units u (n, W) of mean m, class means c_k less m of n_k examples, and class names v_k less their mean,
 
     prior_k = scale (name_weight v_k + n_k c_k) / (name_weight + n_k)
-    head    = argmin  n loss(u W' + b) + strength / 2 (|W - prior|^2 + |b + prior m|^2)
+    head    = argmin  n loss(u W' + b + r) + strength / 2 (|W - prior|^2 + |b + prior m|^2)
 
 so that a name counts as `name_weight` examples and, with no example, the head *is* the prior. The prior's bias
-stands for centring u, which is not done. (A prior for a maximum-entropy model: Chelba & Acero 2004.) The scalars live
-in theta as logarithms and are meta-learned through the minimum (`convex.slopes_through`).
+stands for centring u, which is not done. r (C) is for how many examples each class happens to have, which of few says
+little about how often it comes: logarithms of the counts over their mean, and less of them the more examples there are
+(logit adjustment: Menon et al. 2021, eq. 10); zero where all have as many. The scalars live in theta as logarithms and
+are meta-learned through the minimum (`convex.slopes_through`). (A prior for a maximum-entropy model: Chelba & Acero
+2004.)
 """
 
 from dataclasses import dataclass
@@ -19,6 +22,9 @@ from quickstudy.core.params import detach, leaves, slopes_of
 from quickstudy.core.protocols import Backbone, Slopes
 from quickstudy.core.types import Adapted, Batch, Episode, Loss, Params
 from quickstudy.learners import convex, heads
+
+TELLING = 5.0
+"""examples a class from which half of how often a class comes is believed"""
 
 
 @dataclass(frozen=True)
@@ -115,4 +121,14 @@ def scalar(theta: Params, name: str, like: Tensor) -> Tensor:
 
 
 def _objective(head: Params, prior: Params, units: Tensor, strength: Tensor, support: Batch, loss: Loss) -> Tensor:
-    return heads.judged(support.gold) * loss(heads.score(units, head), support) + strength * away(head, prior) / 2
+    scores = heads.score(units, head) + rarity(support.gold, len(prior["head.bias"])).to(units)
+    return heads.judged(support.gold) * loss(scores, support) + strength * away(head, prior) / 2
+
+
+def rarity(gold: Tensor, classes: int) -> Tensor:
+    """(C,) what is added to scores while the head is fitted to gold (B, U), so that it need not itself say which
+    classes have many; zeros for multi-hot gold, whose classes do not share."""
+    if gold.ndim == 3:
+        return torch.zeros(classes)
+    count = heads.membership(gold, classes).sum(0) + 0.5
+    return TELLING / (TELLING + heads.judged(gold) / classes) * (count / count.mean()).log()
