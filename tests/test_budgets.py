@@ -140,7 +140,7 @@ def test_time_becomes_steps_by_counting_not_by_the_clock() -> None:
     rows, theta = support(), made.init(torch.Generator().manual_seed(0))
     lora = {name: value for name, value in theta.items() if name.startswith("lora.")}
     one, two = (dataclasses.replace(made, seconds=s, steps=10**6)._afforded(lora, rows)[0] for s in (1e-3, 2e-3))
-    assert 0 < one < two <= 2 * one + 1
+    assert 0 < one < two <= 2 * one + 4  # judging what is held out is paid once
     poor = dataclasses.replace(made, seconds=1e-9)
     assert not moved(poor.adapt(theta, rows, kinds()["one label"].loss))
 

@@ -170,7 +170,12 @@ def test_how_many_different_sources() -> None:
 
 @pytest.mark.parametrize(
     ("seen", "unseen", "said"),
-    [(0.05, 0.04, "no sign"), (0.05, -0.01, "does not carry over"), (0.05, 0.01, "less than half"), (0, 0, "no sign")],
+    [
+        (0.05, 0.04, "no sign"),
+        (0.05, -0.01, "does not carry over"),
+        (0.05, 0.01, "less than half"),
+        (0, 0, "nothing was gained"),
+    ],
 )
 def test_meta_overfitting_is_told_by_the_gap(seen: float, unseen: float, said: str) -> None:
     sides = [Interval(value, None, None, 2, 4) for value in (seen, unseen)]

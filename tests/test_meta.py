@@ -234,3 +234,58 @@ def test_other_weights_below_those_that_moved_are_refused(folder: Path) -> None:
     backbone.cache_clear()
     with pytest.raises(QuickstudyError, match="other weights"):
         qs.open(folder / "task.qs")
+
+
+def test_a_share_is_kept_rounded_and_judged_again(folder: Path) -> None:
+    asked = recipe(folder)
+    asked["student"] |= {"share": 0.5, "stored": "float16"}
+    student = meta_train(asked, folder / "run")
+    whole = meta_train(recipe(folder), folder / "whole")
+    assert student.loaded.learned is not None and whole.loaded.learned is not None
+    assert "0.5 is kept, in float16: 0." in student.about["summary"]
+    assert "is kept" not in whole.about["summary"]
+    small, large = ((folder / name / "student.qs").stat().st_size for name in ("run", "whole"))
+    assert small < 0.7 * large
+    own = backbone(str(folder / "small"), "all", "auto", "auto").backbone.init(torch.Generator())
+    for name, weight in student.loaded.learned.weights.items():
+        half = (own[name] + whole.loaded.learned.weights[name]) / 2
+        assert torch.allclose(weight, half, atol=2e-3, rtol=2e-3)
+
+
+def test_a_recipe_says_what_else_its_classes_are_called(folder: Path) -> None:
+    written = f"""
+[student]
+backbone = "{folder / "small"}"
+[learner]
+name = "prior_head"
+[episodes]
+ways = [2, 4]
+shots = [0, 2]
+queries = 3
+[wording]
+other = 0.5
+against = 0.2
+[[train]]
+path = "train.csv"
+ways = [3, 4]
+[train.called]
+food = ["what people eat"]
+sport = ["games"]
+money = ["finance"]
+travel = ["journeys"]
+[[validation]]
+path = "unseen.csv"
+[validating]
+episodes = 1
+shots = [1]
+[training]
+steps = 2
+tasks = 2
+"""
+    (folder / "recipe.toml").write_text(written)
+    read = recipes.read(folder / "recipe.toml")
+    assert read.wording.other == 0.5 and list(read.train[0].called["food"]) == ["what people eat"]
+    assert "Meta-training" in meta_train(folder / "recipe.toml").about["summary"]
+    (folder / "recipe.toml").write_text(written.replace("ways = [3, 4]", "ways = [4, 3]"))
+    with pytest.raises(QuickstudyError, match=r"ways \[4, 3\]"):
+        recipes.read(folder / "recipe.toml")

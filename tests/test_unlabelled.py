@@ -114,3 +114,17 @@ def test_on_the_command_line(student: qs.Student, tmp_path: Path) -> None:
     assert run(*asked, "--unlabelled", tmp_path / "pool.txt").exit_code == 0
     assert [one.text for one in qs.open(tmp_path / "a.qs").unlabelled] == POOL
     assert "no file or folder" in refused(*asked, "--unlabelled", tmp_path / "none.txt")
+
+
+def test_an_uneven_support_is_made_up_for_here_too() -> None:
+    """A pool that counts nothing, and whose centre is the support's, leaves prior_head's own head."""
+    kind = kinds()["one label"]
+    dice = torch.Generator().manual_seed(0)
+    texts = torch.nn.functional.normalize(torch.randn(12, 8, generator=dice), dim=-1).double()
+    inner = PriorHead(Vectors(texts))
+    support = Batch(rows(torch.arange(10)), torch.tensor([[0]] * 8 + [[1]] * 2), rows(torch.tensor([10, 11])))
+    theta = inner.init(dice)
+    alone = inner.adapt(theta, support, kind.loss)
+    beside = SemiSupervised(inner, rows(torch.arange(10)), trust=0.0).adapt(theta, support, kind.loss)
+    for name, value in alone.items():
+        assert torch.allclose(value, beside[name], atol=1e-6)

@@ -22,6 +22,8 @@ WITHOUT = {
     "fine_tune:last(2)": "fine-tuning of two layers",
 }
 """what one would use without meta-learning, and what a sentence calls it"""
+NEED_EXAMPLES = ("frozen_linear", "neighbours", "fine_tune:last(2)")
+"""to whom all classes are alike without an example"""
 
 
 def contestants(student: Student, written: Sequence[str] = BASELINES) -> Mapping[str, Contestant]:

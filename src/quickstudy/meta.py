@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from quickstudy import config, given
 from quickstudy import recipe as recipes
 from quickstudy.backbones.folding import partly
+from quickstudy.core.params import same
 from quickstudy.core.protocols import TaskKind
 from quickstudy.core.types import OF_BACKBONE, Params
 from quickstudy.episodes.choosing import Policy, tally
@@ -24,6 +25,7 @@ from quickstudy.student import load as load_student
 from quickstudy.targeting import target_of, targeted
 from quickstudy.training import loop
 from quickstudy.training.journal import Watch
+from quickstudy.training.outcome import Trained, Validation
 
 FILE = "student.qs"
 
@@ -57,25 +59,27 @@ def meta_train(
         watch({"event": "note", "text": leaks})
     draws = validation_draws(validation, kind, read.validating)
     learner = student.steady()
+    validate = judge(learner, kind, draws, read.validating)
     mixture = Mixture(tuple(train), read.alpha)
     chooser = Policy(mixture, read.choosing) if read.choosing else mixture
     trained = loop.meta_train(
         learner,
         student.theta,
         stream(chooser, kind, read.episodes, read.training, config.REWARDS[read.reward], read.wording),
-        judge(learner, kind, draws, read.validating),
+        validate,
         read.training,
         folder,
         watch,
         about=_about(read, (*train, *validation, *([aimed.target] if aimed else [])), kind),
     )
-    about = {"recipe": read.written, "summary": trained.summary(), "leaks": leaks}
+    theta, said = _kept(student.theta, trained, table, validate)
+    about = {"recipe": read.written, "summary": f"{trained.summary()}{said}", "leaks": leaks}
     about["sources"] = tally(
         chooser, read.training.seed, seen(trained.history, read.training), (trained.steps + 1) * read.training.tasks
     )
     if aimed:
         about["usefulness"] = aimed.usefulness
-    student = dataclasses.replace(student, theta=_stored(student.theta, trained.theta, table), about=about)
+    student = dataclasses.replace(student, theta=theta, about=about)
     if folder is not None:
         path = Path(folder) / FILE
         student.save(path)
@@ -83,12 +87,21 @@ def meta_train(
     return student
 
 
-def _stored(start: Params, theta: Params, table: StudentTable) -> Params:
+def _kept(
+    start: Params, trained: Trained, table: StudentTable, validate: Callable[[Params], Validation]
+) -> tuple[Params, str]:
     """What is kept of the backbone's weights, rounded as it will be stored, so that what is returned and what is opened
-    again are one."""
-    kept = partly(start, theta, table.share)
+    again are one; and a sentence on how it does. The start, where that does better."""
+    kept = partly(start, trained.theta, table.share)
     low = {name: value.to(getattr(torch, table.stored)).to(value) for name, value in kept.items()}
-    return {name: low[name] if name.startswith(OF_BACKBONE) else value for name, value in kept.items()}
+    theta = {name: low[name] if name.startswith(OF_BACKBONE) else value for name, value in kept.items()}
+    if trained.best_step == 0 or same(theta, trained.theta):
+        return trained.theta, ""
+    found = validate(theta)
+    told = f" Of its weights of the backbone {table.share:g} is kept, in {table.stored}: {found.score:.4f}"
+    if found.score < trained.start.score:
+        return start, f"{told}, which is below the start, so the start is returned."
+    return theta, f"{told}."
 
 
 def _about(recipe: Recipe, used: Sequence[Source], kind: TaskKind) -> str:

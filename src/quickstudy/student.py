@@ -199,7 +199,7 @@ def _stamped(path: Path) -> tuple[Path, tuple[int, int]]:
     return path.resolve(), (about.st_mtime_ns, about.st_size)
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=2)
 def _opened(path: Path, stamp: tuple[int, int], origin: str, precision: Precision, device: str) -> Student:
     """From its file. Where adaptation leaves the backbone alone, what was learned of it becomes part of its weights."""
     theta, document = open_artifact(path, STUDENT)

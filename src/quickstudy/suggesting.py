@@ -77,7 +77,7 @@ def suggest(task: "Task", pool: Iterable[Any], n: int = 10) -> list[Suggestion]:
         return []
     vectors, examples = _directions(read.units, _own_units(task))
     weight = _weights(task, read.chances)
-    some = shortlist(weight, max(MOST, 2 * n))
+    some = shortlist(weight, MOST)
     least = weight[some] if len(some) == len(weight) else torch.ones(len(some))
     if len(examples):
         order = covering(vectors[some], least, examples, n + SPARE)

@@ -100,7 +100,8 @@ def evaluate(
     found = _tested(student, draws, kind, usual if asked is None else asked)
     report = summarise(found, who.REFERENCE, About(seeds=seeds, facts=_facts(student)))
     if worth:
-        report = dataclasses.replace(report, worth=judged(found, who.REFERENCE, _called(found)))
+        fair = [one for one in found if one.shots or one.contestant not in who.NEED_EXAMPLES]
+        report = dataclasses.replace(report, worth=judged(fair, who.REFERENCE, _called(found)))
     paths = write_report(report, output)
     if json:
         print(to_json(report), end="")

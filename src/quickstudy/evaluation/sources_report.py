@@ -95,7 +95,9 @@ def gap_sentence(report: SourcesReport) -> str:
     gap = report.seen.mean - report.unseen.mean
     told = f"{difference(report.seen)} points ({difference_bounds(report.seen)}) on sources that were trained on, "
     told += f"{difference(report.unseen)} ({difference_bounds(report.unseen)}) on sources that were not"
-    if report.unseen.mean <= 0 < report.seen.mean:
+    if max(report.seen.mean, report.unseen.mean) <= 0:
+        verdict = "nothing was gained"
+    elif report.unseen.mean <= 0 < report.seen.mean:
         verdict = "what was learned does not carry over: this is meta-overfitting"
     elif gap > max(0.01, abs(report.unseen.mean)):
         verdict = "less than half of what was learned carries over: signs of meta-overfitting"

@@ -27,6 +27,7 @@ from quickstudy.core.types import (
     PADDING,
     Adapted,
     Batch,
+    DivergedError,
     Episode,
     Loss,
     Lower,
@@ -107,10 +108,12 @@ class Tuned:
         steps, parts = self._afforded(start, short)
         if not start or steps < FEWEST_STEPS or heads.judged(support.gold) < self.shots * classes:
             return {}, 1.0
-        share, temperature = self._wanted(theta, start, support, short, loss, steps, parts)
-        if not share:
+        try:
+            share, temperature = self._wanted(theta, start, support, short, loss, steps, parts)
+            ended = self._stepped(theta, start, short, loss, steps) if share else start
+        except DivergedError:  # a start that does not bear steps is left where it is
             return {}, 1.0
-        return _between(start, self._stepped(theta, start, short, loss, steps), share), temperature
+        return (_between(start, ended, share), temperature) if share else ({}, 1.0)
 
     def _wanted(
         self, theta: Params, start: Params, support: Batch, short: Batch, loss: Loss, steps: int, parts: int
