@@ -24,8 +24,8 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> qs.Student:
     return qs.load(backbone(tmp_path_factory.mktemp("models") / "tiny"))
 
 
-@pytest.mark.parametrize("shots", [0, 1])
-def test_clusters_in_the_pool_put_right_what_few_examples_and_names_say(shots: int) -> None:
+def test_clusters_in_the_pool_put_right_what_few_examples_and_names_say() -> None:
+    shots = 1
     dice = torch.Generator().manual_seed(0)
     which = torch.arange(200) % 2
     texts = 0.2 * torch.randn(200, 8, generator=dice) + torch.eye(8)[which]
@@ -128,3 +128,15 @@ def test_an_uneven_support_is_made_up_for_here_too() -> None:
     beside = SemiSupervised(inner, rows(torch.arange(10)), trust=0.0).adapt(theta, support, kind.loss)
     for name, value in alone.items():
         assert torch.allclose(value, beside[name], atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [0, 60])
+def test_without_examples_or_with_many_the_pool_changes_nothing(count: int) -> None:
+    kind = kinds()["one label"]
+    dice = torch.Generator().manual_seed(0)
+    texts = torch.nn.functional.normalize(torch.randn(82, 8, generator=dice), dim=-1)
+    inner = PriorHead(Vectors(texts))
+    support = Batch(rows(torch.arange(count)), torch.arange(count).view(-1, 1) % 2, rows(torch.tensor([80, 81])))
+    theta = inner.init(dice)
+    pooled = SemiSupervised(inner, rows(torch.arange(60, 80)))
+    assert same(pooled.adapt(theta, support, kind.loss), inner.adapt(theta, support, kind.loss))

@@ -30,6 +30,9 @@ class SemiSupervised:
     pool: Text
     """P texts of one unit each"""
     trust: float = 1.0
+    shots: float = 8.0
+    """Examples a class, on average, up to which the pool is looked at. With more, and with none, it did not help on
+    development sets (docs/findings.md)."""
 
     @property
     def slopes(self) -> Slopes:
@@ -39,7 +42,8 @@ class SemiSupervised:
         return self.inner.init(rng)
 
     def adapt(self, theta: Params, support: Batch, loss: Loss) -> Adapted:
-        if not len(self.pool.tokens):
+        shots = heads.judged(support.gold) / max(1, len(heads.named(support).tokens))
+        if not len(self.pool.tokens) or not 0 < shots <= self.shots:
             return self.inner.adapt(theta, support, loss)
         theta = detach(theta)
         with torch.no_grad():
