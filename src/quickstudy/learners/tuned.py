@@ -50,7 +50,7 @@ SHARES = (0.5, 1.0)
 COOLED = (1.0, 1.4, 2.0, 2.8, 4.0)
 """temperatures of the head, tried on what was held out: where weights moved it is fitted to examples that they have
 seen"""
-SURE = 1.0
+SURE = 2.0
 """how many standard errors of its mean a gain on what was held out must have"""
 FEWEST_PARTS = 2
 
