@@ -38,7 +38,7 @@ def main() -> None:
     torch.set_num_threads(cores)
     from bench.contest.arms import arms
 
-    out = Output("unseen")
+    out = Output("unseen_setfit" if asked.only == ["setfit"] else "unseen")
     figures: dict[str, Any] = {}
     bars: list[Bar] = []
     started = time.perf_counter()
