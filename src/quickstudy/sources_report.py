@@ -77,8 +77,7 @@ def _both(start: Student, trained: Student, source: Source, kind: TaskKind, reci
     """Accuracies of both on the same episodes of a source."""
     shape = influence.fitting(recipe.episodes, source, kind)
     draws = [draw(source, kind, shape, FIRST + number) for number in range(EPISODES)]
-    table = dataclasses.replace(ValidatingTable(), measure="accuracy")
-    before, after = (judge(one.steady(), kind, draws, table)(one.theta).scores for one in (start, trained))
+    before, after = (judge(one.steady(), kind, draws, ValidatingTable())(one.theta).scores for one in (start, trained))
     return tuple(before), tuple(after)
 
 

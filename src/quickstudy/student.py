@@ -27,8 +27,6 @@ from quickstudy.text.reader import Reader
 
 SHIPPED = Path(__file__).parent / "models"
 STUDENT = "student"
-TASK_BUDGET = 64 * 2**20
-"""bytes of features that one task keeps"""
 DEFAULT_LEARNER = {"name": "prior_head"}
 
 
@@ -94,9 +92,7 @@ class Student:
             "learner": config.table(config.LEARNERS, self.learner, "backbone"),
             "about": dict(self.about),
         }
-        save_artifact(
-            path, STUDENT, {**map_params(_halved, learned.weights), **map_params(_halved, self.theta)}, document
-        )
+        save_artifact(path, STUDENT, map_params(_halved, {**learned.weights, **self.theta}), document)
 
     def steady(self) -> Learner:
         """The same learner reading in groups of one shape, so that what it makes of a text does not depend on what
@@ -110,7 +106,7 @@ class Student:
     def keeping(self) -> Learner:
         """The same learner with a memory of its own for the texts it reads: for a task that will grow, which reads
         each of its texts once."""
-        return _reading(self.learner, KeptFeatures(self.loaded.backbone, self._learned, together, TASK_BUDGET))
+        return _reading(self.learner, KeptFeatures(self.loaded.backbone, self._learned, together, budgets.MEMORY))
 
     @property
     def _learned(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ are meta-learned through the minimum (`convex.slopes_through`). (A prior for a m
 2004.)
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -58,7 +59,8 @@ class PriorHead:
             strength = scalar(theta, "strength", units)
         head = prior
         if heads.judged(support.gold):
-            head = convex.minimum(lambda head: _objective(head, prior, units, strength, support, loss), prior)
+            objective = _objective(support, loss)
+            head = convex.minimum(lambda head: objective(head, prior, units, strength), prior)
         return tempered(theta, head)
 
     def predict(self, theta: Params, adapted: Adapted, query: Batch) -> Tensor:
@@ -78,13 +80,9 @@ class PriorHead:
                 value = outer(prior)
                 return slopes_of(value, at), value.detach()
             still = detach({"units": units, "strength": strength, **prior})
-            head = convex.minimum(
-                lambda head: _objective(head, still, still["units"], still["strength"], support, loss),
-                detach(prior),
-            )
-            return convex.slopes_through(
-                lambda head: _objective(head, prior, units, strength, support, loss), outer, head, at
-            )
+            objective = _objective(support, loss)
+            head = convex.minimum(lambda head: objective(head, still, still["units"], still["strength"]), detach(prior))
+            return convex.slopes_through(lambda head: objective(head, prior, units, strength), outer, head, at)
 
     def _prior(self, theta: Params, support: Batch) -> tuple[Tensor, Params]:
         """The support's units (B, U, W), and the prior as a head."""
@@ -120,9 +118,16 @@ def scalar(theta: Params, name: str, like: Tensor) -> Tensor:
     return theta[f"prior.log_{name}"].exp().to(like)
 
 
-def _objective(head: Params, prior: Params, units: Tensor, strength: Tensor, support: Batch, loss: Loss) -> Tensor:
-    scores = heads.score(units, head) + rarity(support.gold, len(prior["head.bias"])).to(units)
-    return heads.judged(support.gold) * loss(scores, support) + strength * away(head, prior) / 2
+def _objective(support: Batch, loss: Loss) -> Callable[[Params, Params, Tensor, Tensor], Tensor]:
+    """(head, prior, units, strength) -> (). What depends on the support's gold alone is found once, not in each of the
+    solver's steps."""
+    count, even = heads.judged(support.gold), rarity(support.gold, len(heads.named(support).tokens))
+
+    def objective(head: Params, prior: Params, units: Tensor, strength: Tensor) -> Tensor:
+        scores = heads.score(units, head) + even.to(units)
+        return count * loss(scores, support) + strength * away(head, prior) / 2
+
+    return objective
 
 
 def rarity(gold: Tensor, classes: int) -> Tensor:
