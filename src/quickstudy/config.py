@@ -5,11 +5,13 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from quickstudy.core.protocols import Backbone, Learner
 from quickstudy.core.types import QuickstudyError, Reward
+from quickstudy.episodes.records import Problems, Record
 from quickstudy.kinds.classification import Classification
 from quickstudy.kinds.multilabel import MultiLabel
 from quickstudy.kinds.rewards import exact_match, example_f1, macro_f1
@@ -73,6 +75,14 @@ when a student is opened."""
 WITHIN: Mapping[str, Mapping[str, Any]] = {"policy_gradient": {"inner": {"name": "prior_head"}}}
 """What a learner that wraps another one wraps where a recipe does not say."""
 KINDS: Mapping[str, type] = {"classification": Classification, "multilabel": MultiLabel}
+LABELLED = (Classification, MultiLabel)
+"""Kinds whose examples are texts with labels, and whose answers are Predictions."""
+FILES: Mapping[str, Callable[[str | Path, Mapping[str, str] | None, Problems], Iterator[Record]]] = {}
+"""kind -> what reads the formats that its files come in; other kinds read rows of fields alone"""
+FIELDS: Mapping[str, tuple[str, ...]] = {}
+"""kind -> the fields of a record, in the order in which a tuple holds them"""
+CHOOSING: tuple[type, ...] = ()
+"""Kinds whose classes are texts to choose from, of which there may be very many."""
 REWARDS: Mapping[str, Reward] = {"exact_match": exact_match, "macro_f1": macro_f1, "example_f1": example_f1}
 
 

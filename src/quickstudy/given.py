@@ -5,15 +5,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from quickstudy import config
+from quickstudy import config, given_kinds
+from quickstudy.core.protocols import TaskKind
 from quickstudy.core.types import QuickstudyError
-from quickstudy.episodes.cleaning import clean, clean_label, spelling_key
+from quickstudy.episodes.cleaning import clean_label, clean_value, spelling_key
 from quickstudy.episodes.columns import canonical
 from quickstudy.episodes.files import canonical_fields, records
-from quickstudy.episodes.loading import MOST_CLASSES, Loaded, gather
+from quickstudy.episodes.loading import MOST_CLASSES, MOST_ROWS, Loaded, gather
 from quickstudy.episodes.records import Problem, Problems, Record
 from quickstudy.kinds import labelled
 from quickstudy.kinds.labelled import Labelled
+from quickstudy.text.reader import Reader
 
 Examples = str | Path | Iterable[Any]
 
@@ -21,7 +23,7 @@ Examples = str | Path | Iterable[Any]
 class Gathered(NamedTuple):
     """Everything a task is learned from."""
 
-    examples: tuple[Labelled, ...]
+    examples: tuple[Any, ...]
     classes: dict[str, str]
     kind: dict[str, Any]
     """the table that the catalogue builds the kind from"""
@@ -55,17 +57,52 @@ def gathered(
     return Gathered(loaded.examples, classes, {"name": name, "parts": parts.pop()}, loaded.problems)
 
 
+def everything(
+    reader: Reader,
+    examples: Examples,
+    labels: Mapping[str, str] | Iterable[str] = (),
+    kind: str | Mapping[str, Any] | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> tuple[Gathered, TaskKind]:
+    """What a task of any kind is learned from, and the kind itself."""
+    table = {"name": kind} if isinstance(kind, str) else dict(kind or {})
+    name = str(table.get("name", "")).partition(".v")[0]
+    if not name or config.pick(config.KINDS, name, "kind") in config.LABELLED:
+        found = gathered(examples, labels, name or None, columns)
+        return found, _kind(reader, {**found.kind, **{key: table[key] for key in table if key != "name"}})
+    made = _kind(reader, table)
+    return of_kind(made, table, examples, labels, columns), made
+
+
+def of_kind(
+    kind: TaskKind,
+    table: dict[str, Any],
+    examples: Examples,
+    labels: Mapping[str, str] | Iterable[str],
+    columns: Mapping[str, str] | None,
+) -> Gathered:
+    """What a task is learned from whose kind, which `table` describes, is none of texts with labels."""
+    problems = Problems()
+    wanted = classes_of(labels, problems, MOST_ROWS if isinstance(kind, config.CHOOSING) else MOST_CLASSES)
+    loaded = given_kinds.gathered(examples, kind, columns)
+    classes = {**wanted, **{name: wanted.get(name) or said for name, said in loaded.classes.items()}}
+    return Gathered(loaded.examples, classes, table, (*problems.all("labels"), *loaded.problems))
+
+
+def _kind(reader: Reader, table: Mapping[str, Any]) -> TaskKind:
+    made: TaskKind = config.build(config.KINDS, table, "kind", {"reader": reader})
+    return made
+
+
 def items(texts: Iterable[Any]) -> Iterator[Labelled]:
     """Unlabelled texts, or pairs of texts, to be judged; cleaned as those that were learned from."""
-    for text in texts:
-        if isinstance(text, str):
-            yield Labelled(clean(text))
-        elif isinstance(text, Labelled):
-            yield text
-        elif isinstance(text, tuple | list) and len(text) == 2 and all(isinstance(part, str) for part in text):
-            yield Labelled(clean(text[0]), (), clean(text[1]))
-        else:
-            raise QuickstudyError(f"cannot judge {text!r:.60}; give a text or a pair of texts")
+    return (labelled.ask(_cleaned(text)) for text in texts)
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return tuple(clean_value(part) for part in value)
+    return clean_value(value)
 
 
 NOTHING = Loaded((), {}, ())
@@ -83,7 +120,9 @@ class _Raw:
         return frozenset(example.labels)
 
 
-def classes_of(labels: Mapping[str, str] | Iterable[str], problems: Problems | None = None) -> dict[str, str]:
+def classes_of(
+    labels: Mapping[str, str] | Iterable[str], problems: Problems | None = None, most: int = MOST_CLASSES
+) -> dict[str, str]:
     """Name -> description; names that differ only in case or spaces are one class, spelt as the first."""
     if isinstance(labels, str):
         raise QuickstudyError(f"labels is the text {labels!r:.40}; give a list of names, or names with descriptions")
@@ -98,8 +137,8 @@ def classes_of(labels: Mapping[str, str] | Iterable[str], problems: Problems | N
         if spelt != clean and problems is not None:
             problems.add("labels in several spellings", "labels", f"'{clean}' was read as '{spelt}'")
         found[spelt] = found.get(spelt) or str(said or "")
-    if len(found) > MOST_CLASSES:
-        raise QuickstudyError(f"{len(found)} class names, and at most {MOST_CLASSES} are allowed; give fewer")
+    if len(found) > most:
+        raise QuickstudyError(f"{len(found)} class names, and at most {most} are allowed; give fewer")
     return found
 
 

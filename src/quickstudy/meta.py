@@ -13,7 +13,7 @@ from quickstudy import recipe as recipes
 from quickstudy.backbones.folding import partly
 from quickstudy.core.params import same
 from quickstudy.core.protocols import TaskKind
-from quickstudy.core.types import OF_BACKBONE, Params
+from quickstudy.core.types import OF_BACKBONE, Params, QuickstudyError
 from quickstudy.episodes.choosing import Policy, tally
 from quickstudy.episodes.mixing import Mixture
 from quickstudy.episodes.sources import Source, index_of
@@ -52,6 +52,8 @@ def meta_train(
     kind: TaskKind = config.build(config.KINDS, read.kind, f"{read.title}, [kind]", {"reader": student.reader})
     train, validation, leaks = sources(read, kind)
     aimed = None
+    if target is not None and any(source.kind for source in train):
+        raise QuickstudyError(f"{read.title} mixes kinds of tasks, and a target is for recipes of one kind")
     if target is not None:
         aimed = targeted(student, train, target_of(target, read, kind), kind, read)
         train, leaks = aimed.sources, f"{leaks}; {aimed.leaks}"
@@ -59,7 +61,8 @@ def meta_train(
         watch({"event": "note", "text": leaks})
     draws = validation_draws(validation, kind, read.validating)
     learner = student.steady()
-    validate = judge(learner, kind, draws, read.validating)
+    others = {source.name: source.kind for source in validation if source.kind}
+    validate = judge(learner, kind, draws, read.validating, others)
     mixture = Mixture(tuple(train), read.alpha)
     chooser = Policy(mixture, read.choosing) if read.choosing else mixture
     trained = loop.meta_train(

@@ -2,12 +2,14 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
+from quickstudy import config
 from quickstudy.core.protocols import Learner, TaskKind
 from quickstudy.core.scoring import scorer
 from quickstudy.core.types import DivergedError, Draw, Episode, Params, QuickstudyError, Reward
@@ -34,7 +36,9 @@ def stream(
     def episodes(step: int, history: History) -> list[Episode]:
         past = seen(history, plan)
         return [
-            reworded_episode(draw(source, kind, narrowed(shape, source, kind), n), source, kind, wording, reward)
+            reworded_episode(
+                draw(source, kind, narrowed(shape, source, kind), n), source, source.of(kind), wording, reward
+            )
             for n in range(step * plan.tasks, (step + 1) * plan.tasks)
             for source in [chooser.source(n, plan.seed, past)]
         ]
@@ -88,15 +92,17 @@ def against(gold: Tensor, place: int) -> Tensor:
 
 
 def validation_draws(validation: Sequence[Source], kind: TaskKind, table: ValidatingTable) -> list[Draw]:
-    """The same tasks every time: of every source, at every number of shots that it has the examples for."""
+    """The same tasks every time: of every source, at every number of shots that it has the examples for. Where only so
+    many ways are asked for, classes with few examples may be left out of a task; else none is."""
     found = []
     for source in validation:
         classes = len(index_of(source, kind).classes)
-        if classes < 2:
+        if classes < 2 and isinstance(source.of(kind), config.LABELLED):
             raise QuickstudyError(f"validation: {source.name} has {classes} class, and a task needs two; name another")
-        smallest = min(len(members) for members in index_of(source, kind).members.values())
+        sizes = sorted((len(members) for members in index_of(source, kind).members.values()), reverse=True)
+        room = sizes[min(table.ways, len(sizes)) - 1] - table.queries if table.ways else sizes[-1] - 1
         for shots in table.shots:
-            if shots < smallest:
+            if shots <= room:
                 shape = narrowed(Shape(table.ways or None, shots, table.queries), source, kind)
                 found += [draw(source, kind, shape, seed) for seed in range(table.episodes)]
     if not found:
@@ -108,31 +114,37 @@ def validation_draws(validation: Sequence[Source], kind: TaskKind, table: Valida
 
 
 def judge(
-    learner: Learner, kind: TaskKind, draws: Sequence[Draw], table: ValidatingTable
+    learner: Learner,
+    kind: TaskKind,
+    draws: Sequence[Draw],
+    table: ValidatingTable,
+    others: Mapping[str, TaskKind] = MappingProxyType({}),
 ) -> Callable[[Params], Validation]:
-    """Accuracy and loss on fixed tasks, through the same adapt and predict that training and users run."""
-    encoded = [(drawn, episode(drawn, kind)) for drawn in draws]
+    """What each kind counts and the loss on fixed tasks, through the same adapt and predict that training and users
+    run. `others`: the kind of tasks of the sources whose is not `kind`, by name."""
+    kinds = [others.get(drawn.source, kind) for drawn in draws]
+    encoded = [(drawn, own, episode(drawn, own)) for drawn, own in zip(draws, kinds, strict=True)]
 
     def validate(theta: Params) -> Validation:
         scores: list[float] = []
         losses: list[float] = []
         diverged: list[DivergedError] = []
-        for drawn, task in encoded:
+        for drawn, own, task in encoded:
             try:
-                adapted = learner.adapt(theta, task.support, kind.loss)
+                adapted = learner.adapt(theta, task.support, own.loss)
             except DivergedError as error:
                 diverged.append(error)
                 scores.append(0.0)
                 losses.append(math.inf)
                 continue
             score = scorer(learner, theta, adapted)
-            fitted = kind.fit(score, drawn.support, drawn.classes)
-            losses.append(float(kind.loss(score(task.query), task.query)))
+            fitted = own.fit(score, drawn.support, drawn.classes)
+            losses.append(float(own.loss(score(task.query), task.query)))
             if table.measure == "likelihood":
                 scores.append(math.exp(-losses[-1]))
                 continue
-            answers = kind.answer(score, fitted, drawn.query, drawn.classes)
-            scores.append(kind.measure(answers, drawn.query)["accuracy"])
+            answers = own.answer(score, fitted, drawn.query, drawn.classes)
+            scores.append(next(iter(own.measure(answers, drawn.query).values())))
         return Validation(fmean(scores), fmean(losses), tuple(scores), str(diverged[-1]) if diverged else "")
 
     return validate

@@ -51,6 +51,8 @@ class SourceTable:
     """a column: every episode's classes are of one value of it, such as the intents of one domain"""
     ways: tuple[int, ...] = ()
     """from, to: other ways than those of [episodes]"""
+    kind: dict[str, Any] = field(default_factory=dict)
+    """what kind of tasks it gives, where that is not the recipe's [kind]"""
 
     @property
     def title(self) -> str:
@@ -190,7 +192,7 @@ def _choosing(choose: Any, tables: Mapping[str, Any], title: str) -> Choosing | 
 def _sources(tables: Any, where: str) -> tuple[SourceTable, ...]:
     if not isinstance(tables, Sequence) or isinstance(tables, str):
         raise QuickstudyError(f"{where} must be a list of tables")
-    found = tuple(_made(SourceTable, table, where) for table in tables)
+    found = tuple(_made(SourceTable, _kind_named(table), where) for table in tables)
     for source in found:
         if sum(map(bool, (source.path, source.data, source.packaged))) != 1:
             raise QuickstudyError(f"{where}: give each source exactly one of path, data and packaged")
@@ -199,6 +201,12 @@ def _sources(tables: Any, where: str) -> tuple[SourceTable, ...]:
         if source.within and source.packaged:
             raise QuickstudyError(f"{where}: {source.title} has no column {source.within!r}; leave `within` out")
     return found
+
+
+def _kind_named(table: Any) -> Any:
+    """A source whose kind is a name alone, with the table that it stands for."""
+    named = isinstance(table, Mapping) and isinstance(table.get("kind"), str)
+    return {**table, "kind": {"name": table["kind"]}} if named else table
 
 
 def _made(kind: type, table: Any, where: str) -> Any:

@@ -1,14 +1,26 @@
 """What a user should know before a task is believed: texts in another language, cut texts, names that say nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from quickstudy import config
 from quickstudy.backbones.languages import warn_about
 from quickstudy.backbones.loaded import Loaded
+from quickstudy.core.protocols import TaskKind
 from quickstudy.core.types import QuickstudyError
 from quickstudy.kinds import labelled
 from quickstudy.kinds.labelled import Labelled
 from quickstudy.text.names import named
 from quickstudy.text.reader import Reader
+
+
+def on_task(loaded: Loaded, kind: TaskKind, classes: Mapping[str, str], examples: Sequence[Any]) -> list[str]:
+    """Sentences on what a task of any kind is to be learned from."""
+    if isinstance(kind, config.LABELLED):
+        return on_classes(classes, examples) + on_texts(loaded, kind.reader, examples, classes)
+    texts = [text for example in examples for text in kind.texts(example)]
+    doubt = warn_about(texts or list(classes), loaded.languages)
+    return [doubt] if doubt else []
 
 
 def on_texts(loaded: Loaded, reader: Reader, examples: Sequence[Labelled], names: Iterable[str] = ()) -> list[str]:

@@ -10,6 +10,7 @@ from quickstudy.backbones.download import is_here
 from quickstudy.backbones.encoder import Precision
 from quickstudy.backbones.loaded import Loaded
 from quickstudy.backbones.scope import HEAD
+from quickstudy.core.protocols import TaskKind
 from quickstudy.core.tensors import digest
 from quickstudy.core.types import Params, QuickstudyError
 from quickstudy.kinds.labelled import Labelled
@@ -28,7 +29,7 @@ def reopen(path: str | Path, *, precision: Precision | None = None, device: str 
     tensors, document = open_artifact(path, TASK)
     try:
         task = _task(path, tensors, document, precision or document["precision"], device)
-        task.predict(["a" if document["kind"]["parts"] == 1 else ("a", "b")])  # what fits together can judge a text
+        _judges(task)
         return task
     except (KeyError, TypeError, AttributeError, ValueError, IndexError, RuntimeError) as error:
         raise QuickstudyError(f"{path} does not describe a task ({type(error).__name__}: {error})") from None
@@ -42,14 +43,22 @@ def _task(path: str | Path, tensors: Params, document: dict[str, Any], precision
         student,
         kind,
         classes,
-        [_example(record) for record in document["examples"]],
+        [_example(record, kind) for record in document["examples"]],
         _part(tensors, "adapted."),
         _part(tensors, "fitted."),
         str(document["name"]),
         bool(document["examples_left_out"]),
         str(document.get("budget", budgets.DEFAULT)),
-        [_example(record) for record in document.get("unlabelled", ())],
+        [_example(record, kind) for record in document.get("unlabelled", ())],
     )
+
+
+def _judges(task: Task) -> None:
+    """What fits together can judge a text."""
+    if isinstance(task.kind, config.LABELLED):
+        task.predict(["a" if task.kind.parts == 1 else ("a", "b")])
+    else:
+        task.score(task.kind.encode(task.examples[:1], task.classes))
 
 
 def _student(path: str | Path, tensors: Params, document: dict[str, Any], precision: Precision, device: str) -> Student:
@@ -105,8 +114,10 @@ def _backbone(path: str | Path, document: dict[str, Any], precision: Precision, 
     return loaded
 
 
-def _example(record: dict[str, Any]) -> Labelled:
+def _example(record: dict[str, Any], kind: TaskKind) -> Any:
     """As it was stored: what once was learned from is not cleaned anew."""
+    if not isinstance(kind, config.LABELLED):
+        return kind.read(record)
     return Labelled(str(record["text"]), tuple(map(str, record["labels"])), record.get("pair"))
 
 

@@ -48,7 +48,7 @@ class Student:
         self,
         examples: given.Examples = (),
         labels: Mapping[str, str] | Iterable[str] = (),
-        kind: str | None = None,
+        kind: str | Mapping[str, Any] | None = None,
         name: str = "",
         columns: Mapping[str, str] | None = None,
         budget: str = budgets.DEFAULT,
@@ -58,22 +58,21 @@ class Student:
 
         `examples`: a file or folder, or pairs (text, label), ((text, text), label), (text, [label, …]), or dicts.
         `labels`: the class names, or names with descriptions; classes that stand only in examples are added.
-        `kind`: "classification" or "multilabel"; None: the second where an example has several labels.
+        `kind`: a name of docs/kinds.md, or a table of it and its fields; None: "classification", or "multilabel" where
+        an example has several labels. Examples of other kinds are dicts or tuples of what docs/kinds.md says.
         `columns`: which column of a file holds what, where the guess is wrong: {"text": "utterance"}.
         `budget`: how long it may take, "1s" (a head is fitted), "10s" or "1m" (weights of the backbone move, too,
         where held-out examples say that it pays).
         `unlabelled`: texts like those to be judged, or those themselves, or a file of them; they show where the
         classes lie.
         """
-        found = given.gathered(examples, labels, kind, columns)
-        kind_of_task = config.build(config.KINDS, found.kind, "kind", {"reader": self.reader})
-        doubts = remarks.on_classes(found.classes, found.examples)
-        doubts += remarks.on_texts(self.loaded, self.reader, found.examples, found.classes)
+        found, made = given.everything(self.reader, examples, labels, kind, columns)
+        doubts = remarks.on_task(self.loaded, made, found.classes, found.examples)
         for warning in (*found.problems, *doubts):
             warnings.warn(str(warning), QuickstudyWarning, stacklevel=2)
         pool = without_labels.texts(unlabelled, columns)
-        task = Task.learned(self, kind_of_task, found.classes, found.examples, name, budget, pool)
-        if not found.examples and _says_nothing(task):
+        task = Task.learned(self, made, found.classes, found.examples, name, budget, pool)
+        if not found.examples and isinstance(made, config.LABELLED) and _says_nothing(task):
             warnings.warn(
                 f"{config.name_of(config.LEARNERS, self.learner)} takes nothing from class names, so without an "
                 "example every class is as probable; give "

@@ -19,7 +19,6 @@ from quickstudy.core.types import (
     Adapted,
     Batch,
     Params,
-    Prediction,
     QuickstudyError,
     QuickstudyWarning,
 )
@@ -44,7 +43,7 @@ class Task:
         student: "Student",
         kind: TaskKind,
         classes: Mapping[str, str],
-        examples: Sequence[Labelled],
+        examples: Sequence[Any],
         adapted: Adapted,
         fitted: Params,
         name: str = "",
@@ -73,7 +72,7 @@ class Task:
         student: "Student",
         kind: TaskKind,
         classes: Mapping[str, str],
-        examples: Sequence[Labelled],
+        examples: Sequence[Any],
         name: str = "",
         budget: str = budgets.DEFAULT,
         unlabelled: Sequence[Labelled] = (),
@@ -83,15 +82,17 @@ class Task:
         task.adapted, task.fitted = task._adapt(task.classes, task.examples)
         return task
 
-    def predict(self, texts: Iterable[Any]) -> list[Prediction]:
-        """One prediction a text (or pair of texts), in order."""
-        if isinstance(texts, str):
+    def predict(self, texts: Iterable[Any]) -> list[Any]:
+        """What each text, pair of texts, or whatever else the kind judges (docs/kinds.md) was judged to be, in order: a
+        Prediction where it is labels."""
+        if isinstance(texts, str | Mapping):
             raise QuickstudyError("predict takes a list of texts; put the one text into a list")
         return list(self.stream(texts))
 
-    def stream(self, texts: Iterable[Any]) -> Iterator[Prediction]:
+    def stream(self, texts: Iterable[Any]) -> Iterator[Any]:
         """The same, one after the other and in constant memory, however many there are."""
-        found = given.items(texts)
+        own = isinstance(self.kind, config.LABELLED)
+        found = given.items(texts) if own else map(self.kind.ask, texts)
         while group := list(itertools.islice(found, AT_ONCE)):
             yield from self.kind.answer(self.score, self.fitted, group, self.classes)
 
@@ -111,25 +112,26 @@ class Task:
         if self.examples_left_out:
             raise QuickstudyError("this task was saved without its examples, so it cannot grow; learn it again")
         named = {**self.classes, **given.classes_of(labels)}
-        new = given.gathered(examples, named, config.name_of(config.KINDS, self.kind), columns)
+        table = config.table(config.KINDS, self.kind, "reader")
+        new, _ = given.everything(self.student.reader, examples, named, table, columns)
         merged = {
             **self.classes,
             **{name: said or self.classes.get(name, "") for name, said in new.classes.items()},
         }
-        known = {(example.text, example.pair): place for place, example in enumerate(self.examples)}
+        known = {self.kind.texts(example): place for place, example in enumerate(self.examples)}
         grown = list(self.examples)
         for example in new.examples:  # a text given again with another label is a correction
-            place = known.get((example.text, example.pair))
+            place = known.get(self.kind.texts(example))
             if place is None:
                 grown.append(example)
             else:
                 grown[place] = example
-        for problem in (*new.problems, *remarks.on_texts(self.student.loaded, self.student.reader, new.examples)):
+        for problem in (*new.problems, *remarks.on_task(self.student.loaded, self.kind, {}, new.examples)):
             warnings.warn(str(problem), QuickstudyWarning, stacklevel=2)
         adapted, fitted = self._adapt(merged, grown)
         self.classes, self.examples, self.adapted, self.fitted = merged, grown, adapted, fitted
 
-    def _adapt(self, classes: Mapping[str, str], examples: Sequence[Labelled]) -> tuple[Adapted, Params]:
+    def _adapt(self, classes: Mapping[str, str], examples: Sequence[Any]) -> tuple[Adapted, Params]:
         """What the learner makes of the examples, and what the kind fits on its scores."""
         theta = self.student.theta
         support = self.kind.encode(examples, classes)
@@ -140,12 +142,19 @@ class Task:
 
     def check(self, watch: doubts.Watch | None = None) -> doubts.Check:
         """Accuracy on examples that are left out of learning in turn, and those whose label looks doubtful."""
+        self._of_labels("check judges labels")
         return doubts.check(self, watch)
 
     def suggest(self, pool: Iterable[Any], n: int = 10) -> list["suggesting.Suggestion"]:
         """Which `n` texts of `pool` to label next, the most useful first: those that the task is unsure of and that
         stand for many others (`suggesting.suggest`)."""
+        self._of_labels("suggest looks for labels")
         return suggesting.suggest(self, pool, n)
+
+    def _of_labels(self, what: str) -> None:
+        if not isinstance(self.kind, config.LABELLED):
+            name = config.name_of(config.KINDS, self.kind)
+            raise QuickstudyError(f"{what}, and {name} gives none; it is for classification and multilabel")
 
     def save(self, path: str | Path, examples: bool = True) -> None:
         """Writes the task: the backbone is named, not copied. `examples=False` leaves the texts out, unlabelled ones,

@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from quickstudy.core.types import Adapted, Batch, Classes, Episode, Lower, Marks, Params, Text
+from quickstudy.core.types import Adapted, Batch, Classes, Episode, Limits, Lower, Marks, Params, Text, Written
 
 Score = Callable[[Batch], Tensor]
 """batch -> scores (B, U, C) of one adapted task"""
@@ -44,6 +44,19 @@ class Decoder(Backbone, Protocol):
     def said(self, params: Params, text: Text) -> Tensor:
         """(B, S): the log-probability of each WRITTEN token given what stands before it in its row; 0 elsewhere, and
         for a token that nothing stands before. What rows have in common before they write is read once."""
+
+
+@runtime_checkable
+class Speaker(Backbone, Protocol):
+    """A backbone whose classes are the vocabulary: its units are log-probabilities already, and it goes on writing."""
+
+    @property
+    def limit(self) -> int:
+        """Tokens a row at most."""
+
+    def write(self, params: Params, text: Text, limits: Limits) -> Written:
+        """What follows each row, all of whose tokens are GIVEN; a cache keeps what was read, and an encoder reads once.
+        What is drawn for a row does not depend on the rows beside it."""
 
 
 Slopes = Literal["exact", "approximate", "none"]
@@ -92,6 +105,10 @@ class ExampleForm(Protocol):
 class TaskKind(ExampleForm, Protocol):
     """A kind of task: from a record to a batch, from scores to answers. Knows of no learner."""
 
+    def ask(self, value: Any) -> Any:
+        """What a user hands over to be judged (a text, or what the kind takes for one) as an example that nobody has
+        judged. QuickstudyError says what is wrong with it."""
+
     def encode(self, examples: Sequence[Any], classes: Classes) -> Batch: ...
 
     def loss(self, scores: Tensor, batch: Batch) -> Tensor: ...
@@ -101,4 +118,8 @@ class TaskKind(ExampleForm, Protocol):
 
     def answer(self, score: Score, fitted: Params, examples: Sequence[Any], classes: Classes) -> list[Any]: ...
 
-    def measure(self, answers: Sequence[Any], examples: Sequence[Any]) -> dict[str, float]: ...
+    def record(self, answer: Any) -> dict[str, Any]:
+        """An answer as JSON has it."""
+
+    def measure(self, answers: Sequence[Any], examples: Sequence[Any]) -> dict[str, float]:
+        """What answers are worth, by name; the first is the one that counts."""

@@ -78,12 +78,12 @@ def without_leaks(
     counts: dict[str, LeakCount] = {}
     leaks: list[Leak] = []
     for source in train_sources:
-        found = search.leaks([kind.texts(example) for example in source.examples])
+        texts = source.of(kind).texts
+        found = search.leaks([texts(example) for example in source.examples])
         for reason in ("same", "near"):
             some = [(number, match) for number, (why, match) in found.items() if why == reason][:_EXAMPLES]
             leaks += [
-                Leak(source.name, reason, " | ".join(kind.texts(source.examples[number])), match)
-                for number, match in some
+                Leak(source.name, reason, " | ".join(texts(source.examples[number])), match) for number, match in some
             ]
         same = sum(reason == "same" for reason, _ in found.values())
         counts[source.name] = LeakCount(len(source.examples), same, len(found) - same)

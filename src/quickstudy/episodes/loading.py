@@ -48,6 +48,7 @@ def gather(
     kind: ExampleForm,
     problems: Problems,
     unlabelled: Literal["refuse", "allow"] = "refuse",
+    most_classes: int = MOST_CLASSES,
 ) -> Loaded:
     """The same for records from anywhere; `title` names them in errors, `problems` may hold some already."""
     rows = list(_limited(title, found))
@@ -62,9 +63,9 @@ def gather(
             f"{title}: no row of it can be used; the first trouble is {problems.first()}; "
             f"the fields are {_columns(rows)}."
         )
-    if len(classes) > MOST_CLASSES:
+    if len(classes) > most_classes:
         raise QuickstudyError(
-            f"{title}: {len(classes)} classes, and at most {MOST_CLASSES} are allowed; "
+            f"{title}: {len(classes)} classes, and at most {most_classes} are allowed; "
             "check that the right column was taken for the label."
         )
     return Loaded(tuple(examples), classes, problems.all(title))

@@ -31,12 +31,18 @@ class Source:
     """class -> what else it may be called"""
     ways: tuple[int, ...] | None = None
     """from, to: how many classes its episodes have; None: as many as others"""
+    kind: TaskKind | None = None
+    """what kind of tasks are drawn from it; None: the kind of all the others"""
 
     def __post_init__(self) -> None:
         if not self.name.strip() or not self.name.isprintable():
             raise QuickstudyError(f"a source cannot be named {self.name!r}; use a name that can be printed.")
         if not (0 <= self.weight < float("inf")):
             raise QuickstudyError(f"{self.name}: its weight is {self.weight}; give a number from 0 up.")
+
+    def of(self, kind: TaskKind) -> TaskKind:
+        """Its own kind of tasks, else `kind`."""
+        return self.kind or kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +66,7 @@ _INDEXES: weakref.WeakKeyDictionary[Source, tuple[TaskKind, Index]] = weakref.We
 
 def index_of(source: Source, kind: TaskKind) -> Index:
     """Made once for as long as the source lives, since sources do not change."""
+    kind = source.of(kind)
     kept = _INDEXES.get(source)
     if kept is None or kept[0] is not kind:
         kept = kind, _index(source, kind)
@@ -93,7 +100,7 @@ def _index(source: Source, kind: TaskKind) -> Index:
 
 def class_names(source: Source, kind: TaskKind) -> list[str]:
     """Those the source declares, then those that only its examples name."""
-    found = {label for example in source.examples for label in kind.labels(example)}
+    found = {label for example in source.examples for label in source.of(kind).labels(example)}
     return [*source.classes, *sorted(found - source.classes.keys())]
 
 

@@ -35,7 +35,7 @@ class Splits(NamedTuple):
 
 def by_class(source: Source, kind: TaskKind, fractions: Fractions, seed: int) -> Splits:
     """No class stands in two parts. Examples without a class, or with classes of two parts, are left out."""
-    names = class_names(source, kind)
+    kind, names = source.of(kind), class_names(source, kind)
     part_of = _parts(f"classes of {source.name}", names, fractions, seed)
 
     def part(example: Any) -> str | None:
@@ -62,7 +62,7 @@ def by_document(
 ) -> Splits:
     """`document` says which document an example comes from; without it, each normalised text is one of its
     own."""
-    of = document or (lambda example: normalised_key(kind.texts(example)))
+    of = document or (lambda example: normalised_key(source.of(kind).texts(example)))
     keys = [of(example) for example in source.examples]
     part_of = _parts(f"documents of {source.name}", list(dict.fromkeys(keys)), fractions, seed)
     parts = _cut(source, lambda example: part_of[of(example)])
@@ -85,7 +85,7 @@ def _things(source: Source, kind: TaskKind, by: str) -> list[str]:
     if by == "source":
         return [source.name]
     if by == "document":
-        return [normalised_key(kind.texts(example)) for example in source.examples]
+        return [normalised_key(source.of(kind).texts(example)) for example in source.examples]
     return sorted({spelling_key(label) for label in class_names(source, kind)})
 
 

@@ -46,6 +46,9 @@ class Classification:
     def labels(self, example: Labelled) -> frozenset[str]:
         return frozenset(example.labels)
 
+    def ask(self, value: Any) -> Labelled:
+        return labelled.ask(value)
+
     def encode(self, examples: Sequence[Labelled], classes: Classes) -> Batch:
         text, _ = labelled.encode_texts(self.reader, self.parts, examples)
         gold = [place[0] if place else IGNORE for place in labelled.places(classes, examples)]
@@ -87,6 +90,9 @@ class Classification:
             Prediction(names[top], row[top], dict(zip(names, row, strict=True)), (names[top],), lost, share)
             for row, top, lost, share in zip(found.tolist(), best, cut.tolist(), seen, strict=True)
         ]
+
+    def record(self, answer: Prediction) -> dict[str, Any]:
+        return labelled.record(answer)
 
     def measure(self, answers: Sequence[Prediction], examples: Sequence[Labelled]) -> dict[str, float]:
         gold = [example.labels[0] for example in examples]

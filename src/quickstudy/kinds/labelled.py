@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from quickstudy.core.types import Classes, QuickstudyError, Text
+from quickstudy.core.types import Classes, Prediction, QuickstudyError, Text
 from quickstudy.text.names import named
 from quickstudy.text.reader import Reader
 
@@ -41,6 +41,24 @@ def write(example: Labelled) -> dict[str, Any]:
     """The inverse of `read`."""
     found: dict[str, Any] = {"text": example.text, "labels": list(example.labels)}
     return found if example.pair is None else {**found, "pair": example.pair}
+
+
+def ask(value: Any) -> Labelled:
+    """A text or a pair of texts that is to be judged."""
+    if isinstance(value, str):
+        return Labelled(value)
+    if isinstance(value, Labelled):
+        return value
+    if isinstance(value, tuple | list) and len(value) == 2 and all(isinstance(part, str) for part in value):
+        return Labelled(value[0], (), value[1])
+    raise QuickstudyError(f"cannot judge {value!r:.60}; give a text or a pair of texts")
+
+
+def record(answer: Prediction) -> dict[str, Any]:
+    """A prediction as JSON has it."""
+    found: dict[str, Any] = {"label": answer.label, "probability": answer.probability, "labels": list(answer.labels)}
+    found |= {"probabilities": answer.probabilities, "cut": answer.cut}
+    return found if answer.familiar is None else {**found, "familiar": answer.familiar}
 
 
 def texts(example: Labelled) -> tuple[str, ...]:

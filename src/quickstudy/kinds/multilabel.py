@@ -39,6 +39,9 @@ class MultiLabel:
     def labels(self, example: Labelled) -> frozenset[str]:
         return frozenset(example.labels)
 
+    def ask(self, value: Any) -> Labelled:
+        return labelled.ask(value)
+
     def encode(self, examples: Sequence[Labelled], classes: Classes) -> Batch:
         text, _ = labelled.encode_texts(self.reader, self.parts, examples)
         gold = torch.zeros(len(examples), 1, len(classes))
@@ -78,6 +81,9 @@ class MultiLabel:
             _prediction(dict(zip(classes, row, strict=True)), threshold, lost)
             for row, lost in zip(found, cut.tolist(), strict=True)
         ]
+
+    def record(self, answer: Prediction) -> dict[str, Any]:
+        return labelled.record(answer)
 
     def measure(self, answers: Sequence[Prediction], examples: Sequence[Labelled]) -> dict[str, float]:
         binary = MultiLabelBinarizer()

@@ -33,7 +33,7 @@ def named(batch: Batch) -> Text:
 def membership(gold: Tensor, classes: int) -> Tensor:
     """Gold (B, U) or multi-hot (B, U, C) -> (n, C): 1 where a judged unit has a class; n = B U."""
     if gold.ndim == 3:
-        return gold.flatten(0, 1).float()
+        return gold.flatten(0, 1).float().clamp(min=0)
     flat = gold.flatten()
     return torch.nn.functional.one_hot(flat.clamp(min=0), classes).float() * (flat >= 0)[:, None]
 
@@ -45,7 +45,7 @@ def judged(gold: Tensor) -> int:
 
 def which_judged(gold: Tensor) -> Tensor:
     """(n,) bool: whether somebody judged a unit."""
-    return gold.flatten() >= 0 if gold.ndim == 2 else torch.ones_like(gold[..., 0], dtype=torch.bool).flatten()
+    return (gold if gold.ndim == 2 else gold.amin(-1)).flatten() >= 0
 
 
 def said(names: Tensor) -> Tensor:

@@ -88,7 +88,9 @@ class PriorHead:
         """The support's units (B, U, W), and the prior as a head."""
         names = heads.class_names(self.backbone, theta, support)
         units = self.backbone.units(theta, support.text)
-        return units, prior_of(theta, names, units.flatten(0, 1), heads.membership(support.gold, len(names)))
+        judged = heads.which_judged(support.gold)
+        member = heads.membership(support.gold, len(names))[judged]
+        return units, prior_of(theta, names, units.flatten(0, 1)[judged], member)
 
 
 def prior_of(theta: Params, names: Tensor, units: Tensor, member: Tensor) -> Params:

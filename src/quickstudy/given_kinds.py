@@ -1,0 +1,59 @@
+"""What a user hands over for any kind of task: files in the formats that people have for it, or Python values."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from quickstudy import config
+from quickstudy.core.protocols import TaskKind
+from quickstudy.core.types import QuickstudyError
+from quickstudy.episodes import files, loading
+from quickstudy.episodes.loading import Loaded
+from quickstudy.episodes.records import Problems, Record
+
+Examples = str | Path | Iterable[Any]
+
+
+def load(path: str | Path, kind: TaskKind, columns: Mapping[str, str] | None = None) -> Loaded:
+    """The examples of a file, read as its kind's files are."""
+    if isinstance(kind, config.LABELLED):
+        return loading.load(path, kind, columns)
+    problems = Problems()
+    read = config.FILES.get(config.name_of(config.KINDS, kind), files.records)
+    return _loaded(str(path), list(read(path, columns, problems)), kind, problems)
+
+
+def gathered(examples: Examples, kind: TaskKind, columns: Mapping[str, str] | None = None) -> Loaded:
+    """The same for a file or for Python values: dicts as a file's records are, tuples of their fields in order, or
+    whatever else the kind reads."""
+    if isinstance(examples, str | Path):
+        return load(examples, kind, columns)
+    order = config.FIELDS.get(config.name_of(config.KINDS, kind), ())
+    problems = Problems()
+    rows = []
+    for number, example in enumerate(examples, start=1):
+        try:
+            rows.append(Record(f"example {number}", _fields(example, kind, order)))
+        except QuickstudyError as error:
+            problems.add("examples that could not be used", f"example {number}", str(error))
+    if not rows and not problems.all("the examples"):
+        return Loaded((), {}, ())
+    return _loaded("the examples", rows, kind, problems)
+
+
+def _loaded(title: str, rows: list[Record], kind: TaskKind, problems: Problems) -> Loaded:
+    most = loading.MOST_ROWS if isinstance(kind, config.CHOOSING) else loading.MOST_CLASSES
+    return loading.gather(title, rows, kind, problems, "allow", most)
+
+
+def _fields(example: Any, kind: TaskKind, order: tuple[str, ...]) -> dict[str, Any]:
+    if isinstance(example, Mapping):
+        return {str(key): value for key, value in example.items()}
+    if isinstance(example, tuple | list) and 0 < len(example) <= len(order):
+        return dict(zip(order, example, strict=False))
+    if isinstance(example, str):
+        return {"text": example}
+    if dataclasses.is_dataclass(example):
+        return kind.write(example)
+    raise QuickstudyError(f"{example!r:.60} is no example of this kind; give a dict, or ({', '.join(order)})")
