@@ -8,7 +8,6 @@ from tiny import ROWS, backbone, run, table
 
 import quickstudy as qs
 from quickstudy import remarks
-from quickstudy.kinds.labelled import Labelled
 
 LONG = "where is it " * 200
 
@@ -28,9 +27,8 @@ def test_cut_examples_are_told_of_when_learning_and_adding(student: qs.Student) 
 @pytest.mark.parametrize("text", ["short", LONG, "的" * 70, "👩‍👩‍👧" * 30, "a" * 62, "a" * 63])
 @pytest.mark.parametrize("pair", [None, LONG, "the pin"])
 def test_as_many_are_cut_as_the_reader_cuts(student: qs.Student, text: str, pair: str | None) -> None:
-    example = Labelled(text, ("pin",), pair)
     texts = (text,) if pair is None else (text, pair)
-    assert remarks.cut(student.reader, [example]) == int(student.reader.read([texts]).cut[0] > 0)
+    assert remarks.cut(student.reader, [texts]) == int(student.reader.read([texts]).cut[0] > 0)
 
 
 def test_nothing_is_said_where_all_is_well(student: qs.Student) -> None:

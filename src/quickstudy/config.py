@@ -11,8 +11,10 @@ from typing import Any
 
 from quickstudy.core.protocols import Backbone, Learner
 from quickstudy.core.types import QuickstudyError, Reward
+from quickstudy.episodes import matching_files
 from quickstudy.episodes.records import Problems, Record
 from quickstudy.kinds.classification import Classification
+from quickstudy.kinds.matching import Matching as Ranking
 from quickstudy.kinds.multilabel import MultiLabel
 from quickstudy.kinds.rewards import exact_match, example_f1, macro_f1
 from quickstudy.learners.anil import Anil
@@ -74,14 +76,16 @@ STILL = (
 when a student is opened."""
 WITHIN: Mapping[str, Mapping[str, Any]] = {"policy_gradient": {"inner": {"name": "prior_head"}}}
 """What a learner that wraps another one wraps where a recipe does not say."""
-KINDS: Mapping[str, type] = {"classification": Classification, "multilabel": MultiLabel}
+KINDS: Mapping[str, type] = {"classification": Classification, "multilabel": MultiLabel, "matching": Ranking}
 LABELLED = (Classification, MultiLabel)
 """Kinds whose examples are texts with labels, and whose answers are Predictions."""
-FILES: Mapping[str, Callable[[str | Path, Mapping[str, str] | None, Problems], Iterator[Record]]] = {}
+FILES: Mapping[str, Callable[[str | Path, Mapping[str, str] | None, Problems | None], Iterator[Record]]] = {
+    "matching": matching_files.records,
+}
 """kind -> what reads the formats that its files come in; other kinds read rows of fields alone"""
-FIELDS: Mapping[str, tuple[str, ...]] = {}
+FIELDS: Mapping[str, tuple[str, ...]] = {"matching": ("query", "right", "candidates")}
 """kind -> the fields of a record, in the order in which a tuple holds them"""
-CHOOSING: tuple[type, ...] = ()
+CHOOSING: tuple[type, ...] = (Ranking,)
 """Kinds whose classes are texts to choose from, of which there may be very many."""
 REWARDS: Mapping[str, Reward] = {"exact_match": exact_match, "macro_f1": macro_f1, "example_f1": example_f1}
 

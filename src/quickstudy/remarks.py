@@ -27,7 +27,7 @@ def on_texts(loaded: Loaded, reader: Reader, examples: Sequence[Labelled], names
     """Sentences on texts (where there are none, `names`) of another language, and on texts that are read in part."""
     texts = [text for example in examples for text in labelled.texts(example)]
     found = [warn_about(texts or list(names), loaded.languages)]
-    count = cut(reader, examples)
+    count = cut(reader, map(labelled.texts, examples))
     if count:
         found.append(
             f"{count} of {len(examples)} examples {'is' if count == 1 else 'are'} longer than {loaded.name} reads "
@@ -48,10 +48,10 @@ def on_classes(classes: Mapping[str, str], examples: Iterable[Labelled]) -> list
     return [f"there is no example of {listed}, and names like that say nothing; give examples"] if unknown else []
 
 
-def cut(reader: Reader, examples: Iterable[Labelled]) -> int:
-    """How many examples are longer than the backbone reads. Only those that may be are tokenised."""
+def cut(reader: Reader, examples: Iterable[tuple[str, ...]]) -> int:
+    """How many examples, by their texts, are longer than the backbone reads. Only those that may be are tokenised."""
     room = reader.limit - 2 - len(reader.prompt)  # a token takes a byte at least, but for the two at the ends
-    long = [texts for texts in map(labelled.texts, examples) if any(_bytes(text) > room for text in texts)]
+    long = [texts for texts in examples if any(_bytes(text) > room for text in texts)]
     return int((reader.read(long).cut > 0).sum()) if long else 0
 
 

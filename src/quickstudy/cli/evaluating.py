@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quickstudy.cli.console import Device, Json, count, progress, say
-from quickstudy.cli.learning import Columns
+from quickstudy.cli.learning import Columns, Kind
 
 if TYPE_CHECKING:
     from quickstudy.core.protocols import TaskKind
@@ -42,6 +42,7 @@ def evaluate(
     episodes_from: Annotated[Path | None, typer.Option(help="Take the episodes from such a file.")] = None,
     identity: Annotated[str | None, typer.Option("--id", help="Only the episode of this id.")] = None,
     columns: Columns = None,
+    kind: Kind = None,
     worth: Annotated[
         bool, typer.Option("--worth", help="Say whether meta-learning was worth it, against what one would use "
                            "without it: in accuracy, labels saved and seconds.")
@@ -81,27 +82,28 @@ def evaluate(
     numbers = _numbers(shots)
     student = load(model, device=device)
     if episodes_from is not None:
-        draws, kind = unseen.stored(episodes_from, identity, student.reader)
+        draws, made = unseen.stored(episodes_from, identity, student.reader, kind)
     else:
-        sources, kind = unseen.sources_of(data or [], student.reader, columns_of(columns))
+        sources, made = unseen.sources_of(data or [], student.reader, columns_of(columns), kind)
         draws = (
-            unseen.redrawn(identity, sources, kind)
+            unseen.redrawn(identity, sources, made)
             if identity is not None
-            else unseen.drawn(sources, kind, ways, numbers, queries, episodes, seed)
+            else unseen.drawn(sources, made, ways, numbers, queries, episodes, seed)
         )
     if export is not None:
-        say(f"{count(write_episodes(draws, kind, export), 'episode')} -> {export}")
-    seen = dict.fromkeys(example for one in draws for example in (*one.support, *one.query))
-    for doubt in remarks.on_texts(student.loaded, student.reader, list(seen)):
+        say(f"{count(write_episodes(draws, made, export), 'episode')} -> {export}")
+    seen = {made.texts(example): example for one in draws for example in (*one.support, *one.query)}
+    for doubt in remarks.on_task(student.loaded, made, {}, list(seen.values())):
         say(f"warning: {doubt}")
     seeds = () if episodes_from or identity else tuple(range(seed, seed + episodes))
     asked = _names(learners)
     usual = who.WITHOUT if worth else who.BASELINES
-    found = _tested(student, draws, kind, usual if asked is None else asked)
-    report = summarise(found, who.REFERENCE, About(seeds=seeds, facts=_facts(student)))
+    found = _tested(student, draws, made, usual if asked is None else asked)
+    about = About(seeds=seeds, facts=_facts(student), measure=unseen.measure(made, found))
+    report = summarise(found, who.REFERENCE, about)
     if worth:
         fair = [one for one in found if one.shots or one.contestant not in who.NEED_EXAMPLES]
-        report = dataclasses.replace(report, worth=judged(fair, who.REFERENCE, _called(found)))
+        report = dataclasses.replace(report, worth=judged(fair, who.REFERENCE, _called(found), about.measure))
     paths = write_report(report, output)
     if json:
         print(to_json(report), end="")
@@ -173,11 +175,12 @@ def _names(written: str | None) -> list[str] | None:
 
 
 def _show(report: "Report") -> None:
-    """Accuracy over shots, one line a contestant, on standard output."""
+    """What counts over shots, one line a contestant, on standard output."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"accuracy in %, mean over tasks (95 % interval over episodes); {report.episodes} episodes")
+    measure = report.about.measure.replace("_", " ")
+    table = Table(title=f"{measure} in %, mean over tasks (95 % interval over episodes); {report.episodes} episodes")
     table.add_column("learner")
     for shots in report.shots:
         table.add_column(f"{shots} shots", justify="right", no_wrap=True)

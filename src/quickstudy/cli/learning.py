@@ -30,6 +30,15 @@ Columns = Annotated[
     typer.Option("--columns", metavar="FIELD=COLUMN", help="Which column holds what, where the guess is wrong: "
                  "text=utterance, label=intent, pair=…, labels=…, description=…; may be repeated."),
 ]  # fmt: skip
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        help=f"What kind of task it is (docs/kinds.md): {', '.join(KINDS)}. [default: classification, or multilabel "
+        "where an example has several labels]",
+        show_default=False,
+        autocompletion=lambda: list(KINDS),
+    ),
+]
 Checking = Annotated[
     bool | None,
     typer.Option(
@@ -52,13 +61,7 @@ def learn(
         str | None,
         typer.Option(help="Class names: a .txt (one a line), a .csv (name, description), or 'sports, politics'."),
     ] = None,
-    kind: Annotated[
-        str | None,
-        typer.Option(
-            help="classification or multilabel; guessed from the examples unless given.",
-            autocompletion=lambda: list(KINDS),
-        ),
-    ] = None,
+    kind: Kind = None,
     columns: Columns = None,
     model: Annotated[
         str,
@@ -141,13 +144,14 @@ def finish(task: "Task", output: Path, seconds: float, check: bool | None, json:
                 "file": str(output),
                 "classes": len(task.classes),
                 "examples": len(task.examples),
-                "cut": cut(task.student.reader, task.examples),
+                "cut": cut(task.student.reader, map(task.kind.texts, task.examples)),
                 "seconds": round(seconds, 3),
                 "check": None if found is None else check_record(found),
             }
         )
         return
-    learned = f"{count(len(task.classes), 'class', 'classes')} from {count(len(task.examples), 'example')}"
+    what = count(len(task.classes), "class", "classes") if len(task.classes) > 1 else type(task.kind).__name__.lower()
+    learned = f"{what} from {count(len(task.examples), 'example')}"
     say(f"learned {learned} in {seconds:.2f} s -> {output} ({output.stat().st_size / 1024:.0f} KiB)")
     if found is not None:
         report(found)
@@ -161,10 +165,11 @@ def checked(task: "Task") -> "Check":
 
 
 def _worth_it(task: "Task", seconds: float, check: bool | None) -> bool:
+    from quickstudy.config import LABELLED
     from quickstudy.doubts import parts_of
 
-    if check is not None:
-        return check
+    if check is not None or not isinstance(task.kind, LABELLED):
+        return bool(check)
     expected = seconds * parts_of(len(task.examples))
     if expected > PATIENCE and seconds > 2:  # less than two seconds are mostly those of reading, which is over
         say(f"the check on its own examples was left out: it may take {expected / 60:.0f} minutes; --check runs it")

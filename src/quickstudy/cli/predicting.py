@@ -51,7 +51,7 @@ def predict(
     """Labels texts. What comes out has the rows and the form of what went in, with label and probability added.
 
     From standard input: label, probability and text, with tabs between them. Several labels stand with | between
-    them. A row without words keeps its place and gets no label.
+    them. A row without words keeps its place and gets no label. Tasks of other kinds give a JSON object a row.
 
     [bold]Examples[/bold]
 
@@ -63,16 +63,24 @@ def predict(
 
       quickstudy predict cards.qs mails.csv --reject 0.05 -o labelled.csv
     """
+    from quickstudy.cli import predicting_kinds
     from quickstudy.cli.answers import Shown, writer
     from quickstudy.cli.places import check_place
     from quickstudy.cli.rows import read
+    from quickstudy.config import LABELLED
     from quickstudy.core.files import write_lines
+    from quickstudy.core.types import QuickstudyError
     from quickstudy.kinds.multilabel import MultiLabel
     from quickstudy.reopening import reopen
 
     if output is not None:
         check_place(output)
     opened = reopen(task, device=device)
+    if not isinstance(opened.kind, LABELLED):
+        if top or reject is not None:
+            raise QuickstudyError("--top and --reject are for tasks of labels; leave them out")
+        predicting_kinds.predict(opened, input, output, column or [])
+        return
     if reject is not None:
         _check_it_can_refuse(opened, task)
     found = read(None if input == "-" else Path(input), column or [], getattr(opened.kind, "parts", 1))

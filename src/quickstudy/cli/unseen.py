@@ -14,15 +14,17 @@ from quickstudy.episodes.packaged import PACKAGED, packaged_source
 from quickstudy.episodes.sampling import draw, redraw
 from quickstudy.episodes.shapes import Shape
 from quickstudy.episodes.sources import Source, index_of
+from quickstudy.evaluation.metatest import Outcome
 from quickstudy.kinds import labelled
 from quickstudy.kinds.multilabel import MultiLabel
 from quickstudy.text.reader import Reader
 
 
 def sources_of(
-    names: Sequence[str], reader: Reader, columns: Mapping[str, str] | None
+    names: Sequence[str], reader: Reader, columns: Mapping[str, str] | None, asked: str | None = None
 ) -> tuple[tuple[Source, ...], TaskKind]:
-    """Data files, packaged data sets and recipes (their validation sources), and the one kind they share."""
+    """Data files, packaged data sets and recipes (their validation sources), and the one kind they share: `asked`, or
+    the kind of labels that they show to be."""
     found: list[Source] = []
     tables: list[dict[str, Any]] = []
     for name in names:
@@ -35,7 +37,7 @@ def sources_of(
             found.append(packaged_source(name, _kind({"name": "classification"}, reader)))
             tables.append({"name": "classification", "parts": 1})
         else:
-            gathered = given.gathered(name, (), None, columns)
+            gathered, _ = given.everything(reader, name, (), asked, columns)
             found.append(Source(Path(name).stem or name, gathered.examples, gathered.classes))
             tables.append(gathered.kind)
             for problem in gathered.problems:
@@ -75,6 +77,8 @@ def _narrowed(source: Source, kind: TaskKind, ways: int, need: int) -> int:
     """No more ways than there are classes with enough examples."""
     sizes = [len(members) for members in index_of(source, kind).members.values()]
     enough = sum(size >= need for size in sizes)
+    if enough and len(sizes) == 1 and not isinstance(kind, config.LABELLED):
+        return 1
     if enough < 2:
         raise QuickstudyError(
             f"{source.name}: {enough} of its {len(sizes)} classes have {need} different texts, and two at least must; "
@@ -88,23 +92,36 @@ def redrawn(identity: str, sources: Sequence[Source], kind: TaskKind) -> list[Dr
     return [redraw(identity, sources, kind)]
 
 
-def stored(path: Path, identity: str | None, reader: Reader) -> tuple[list[Draw], TaskKind]:
-    """The episodes of a file, or the one of that id, and the kind that they are of."""
-    draws = import_(path, _kind({"name": "multilabel"}, reader))
+def stored(path: Path, identity: str | None, reader: Reader, asked: str | None = None) -> tuple[list[Draw], TaskKind]:
+    """The episodes of a file, or the one of that id, and the kind that they are of: `asked`, or one of labels."""
+    read = _kind({"name": asked or "multilabel"}, reader)
+    draws = import_(path, read)
     if not draws:
         raise QuickstudyError(f"{path}: there are no episodes in it; export some")
+    if identity is not None:
+        known = [one.id for one in draws]
+        if identity not in known:
+            raise QuickstudyError(f"{path}: there is no episode {identity!r}; one of its {len(known)} is {known[0]}")
+    chosen = [one for one in draws if identity in (None, one.id)]
+    return chosen, read if not isinstance(read, config.LABELLED) else _of_labels(path, draws, reader)
+
+
+def _of_labels(path: Path, draws: Sequence[Draw], reader: Reader) -> TaskKind:
+    """The kind of labels that a file's episodes show to be."""
     examples = [example for one in draws for example in (*one.support, *one.query)]
     parts = {len(labelled.texts(example)) for example in examples} or {1}
     if len(parts) > 1:
         raise QuickstudyError(f"{path}: some rows hold one text and some a pair; evaluate each kind alone")
     several = any(len(example.labels) != 1 for example in examples)
     name = "multilabel" if several else "classification"
-    if identity is not None:
-        known = [one.id for one in draws]
-        if identity not in known:
-            raise QuickstudyError(f"{path}: there is no episode {identity!r}; one of its {len(known)} is {known[0]}")
-        draws = [one for one in draws if one.id == identity]
-    return draws, _kind({"name": name, "parts": parts.pop()}, reader)
+    return _kind({"name": name, "parts": parts.pop()}, reader)
+
+
+def measure(kind: TaskKind, outcomes: Sequence[Outcome]) -> str:
+    """What counts: accuracy where answers are labels, else what the kind measures first."""
+    if isinstance(kind, config.LABELLED):
+        return "accuracy"
+    return next((name for one in outcomes for name in one.measures), "accuracy")
 
 
 def several(kind: TaskKind) -> bool:

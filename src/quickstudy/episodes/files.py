@@ -42,13 +42,13 @@ def records(
         raise QuickstudyError(f"columns: '{unknown[0]}' is no field; the fields are {', '.join(CANONICAL)}.")
     title = _title(path)
     try:
-        rows = _rows(path, columns, problems)
-        sample = list(islice(rows, _SAMPLE_ROWS))
+        read = rows(path, columns, problems)
+        sample = list(islice(read, _SAMPLE_ROWS))
         if not sample:
             trouble = f" that can be read; {found}" if problems and (found := problems.first()) else ""
             raise QuickstudyError(f"{path}: there are no rows in it{trouble}; give at least one example.")
         names = mapping(title, [row.fields for row in sample], columns)
-        for row in chain(sample, rows):
+        for row in chain(sample, read):
             try:
                 yield Record(row.where, canonical_fields(row.fields, names))
             except (QuickstudyError, RecursionError) as error:
@@ -62,7 +62,10 @@ def records(
         ) from None
 
 
-def _rows(path: str | Path, columns: Mapping[str, str] | None, problems: Problems | None) -> Iterator[Record]:
+def rows(
+    path: str | Path, columns: Mapping[str, str] | None = None, problems: Problems | None = None
+) -> Iterator[Record]:
+    """The same rows with their fields as they are."""
     place = Path(path)
     if str(path).startswith("hf:") or not _exists(place):
         yield from _from_hub(str(path))
