@@ -39,8 +39,8 @@ def using(within: Within, kind: TaskKind, pool: Sequence[Labelled]) -> Within:
         return within
     if not isinstance(kind, Classification):
         raise QuickstudyError(
-            "unlabelled texts are for tasks whose texts have exactly one class each, and this is a multilabel task; "
-            "leave unlabelled out"
+            "unlabelled texts are for tasks whose texts have exactly one class each, and this is none; leave "
+            "unlabelled out"
         )
     learner = within.learner
     if not isinstance(learner, PriorHead):
