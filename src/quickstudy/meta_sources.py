@@ -75,9 +75,15 @@ def _read(table: SourceTable, recipe: Recipe, kind: TaskKind, own: TaskKind | No
         found = Source(table.title, loaded.examples, loaded.classes, licence=table.licence)
     examples = Dice(f"rows\n{table.title}").shuffled(found.examples)[: table.rows] if table.rows else found.examples
     found = dataclasses.replace(
-        found, examples=tuple(examples), weight=table.weight, called=table.called, ways=table.ways or None,
+        found,
+        examples=tuple(examples),
+        weight=table.weight,
+        called=table.called,
+        ways=table.ways or None,
+        shots=table.shots or None,
+        queries=table.queries or None,
         kind=own,
-    )  # fmt: skip
+    )
     return _grouped(found, table, recipe, kind) if table.within else [found]
 
 

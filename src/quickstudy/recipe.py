@@ -51,6 +51,10 @@ class SourceTable:
     """a column: every episode's classes are of one value of it, such as the intents of one domain"""
     ways: tuple[int, ...] = ()
     """from, to: other ways than those of [episodes]"""
+    shots: tuple[int, ...] = ()
+    """from, to: other shots than those of [episodes]"""
+    queries: int = 0
+    """other queries than those of [episodes]; 0: as many"""
     kind: dict[str, Any] = field(default_factory=dict)
     """what kind of tasks it gives, where that is not the recipe's [kind]"""
 
@@ -196,8 +200,10 @@ def _sources(tables: Any, where: str) -> tuple[SourceTable, ...]:
     for source in found:
         if sum(map(bool, (source.path, source.data, source.packaged))) != 1:
             raise QuickstudyError(f"{where}: give each source exactly one of path, data and packaged")
-        if source.ways and not (len(source.ways) == 2 and 1 <= source.ways[0] <= source.ways[1]):
-            raise QuickstudyError(f"{where}: {source.title} has the ways {list(source.ways)}; give two, from and to")
+        for what, least in (("ways", 1), ("shots", 0)):
+            given = getattr(source, what)
+            if given and not (len(given) == 2 and least <= given[0] <= given[1]):
+                raise QuickstudyError(f"{where}: {source.title} has the {what} {list(given)}; give two, from and to")
         if source.within and source.packaged:
             raise QuickstudyError(f"{where}: {source.title} has no column {source.within!r}; leave `within` out")
     return found
