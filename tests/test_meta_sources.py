@@ -7,6 +7,7 @@ import pytest
 from few import reader
 
 from quickstudy import recipe
+from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes.shapes import Shape
 from quickstudy.kinds.classification import Classification
 from quickstudy.meta_sources import sources
@@ -47,6 +48,15 @@ def test_rows_are_picked_once_and_for_all(folder: Path) -> None:
     assert len(first) == 7
     assert first == second
     assert len({one.labels for one in first}) > 1
+
+
+def test_classes_are_left_out(folder: Path) -> None:
+    found, validation, _ = sources(*read(folder, without=["pin", "odd"]))
+    assert sorted(found[0].classes) == ["card", "fee", "rain", "wind"]
+    assert {label for one in found[0].examples for label in one.labels} == set(found[0].classes)
+    assert "pin" in validation[0].classes
+    with pytest.raises(QuickstudyError, match="no class 'pins' to leave out"):
+        sources(*read(folder, without=["pins"]))
 
 
 @pytest.mark.parametrize(("asked", "wanted"), [(None, (3, 4)), (2, (3, 4)), ((2, 12), (3, 4))])

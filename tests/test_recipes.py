@@ -1,10 +1,12 @@
 """Every committed recipe reads, and trains for two steps on stand-ins for its sources."""
 
 import copy
+import json
 import tomllib
 from pathlib import Path
 
 import pytest
+from tiny import backbone
 
 from quickstudy import recipe as recipes
 from quickstudy.meta import meta_train
@@ -19,21 +21,60 @@ def test_a_recipe_runs_for_two_steps(path: Path, tmp_path: Path) -> None:
     tables = copy.deepcopy(tomllib.loads(path.read_text()))
     for part in ("train", "validation", "test"):
         for number, source in enumerate(tables.get(part, ())):
-            for key in ("data", "packaged", "path", "columns", "within", "ways", "rows"):
+            for key in ("data", "packaged", "path", "columns", "within", "without", "ways", "rows"):
                 source.pop(key, None)
-            source["path"] = str(_stand_in(tmp_path / f"{part}{number}.csv", f"{part}{number}"))
+            stand_in = STAND_INS.get(tables.get("kind", {}).get("name"), _labelled)
+            source["path"] = str(stand_in(tmp_path / f"{part}{number}", f"{part}{number}"))
     tables["training"] = {**tables["training"], "steps": 2, "tasks": 1, "warmup": 0}
     tables["validating"] = {"episodes": 1, "shots": [1], "queries": 1}
     tables["episodes"] = {**tables["episodes"], "ways": 2, "shots": 1, "queries": 1}
+    if tables.get("kind", {}).get("name") == "writing":
+        tables["student"]["backbone"] = backbone(tmp_path / "small")
+        tables["kind"] = {**tables["kind"], "longest": 32, "instruction": ""}
     assert "Meta-training" in meta_train(tables).about["summary"]
 
 
-def _stand_in(path: Path, name: str) -> Path:
+def _labelled(path: Path, name: str) -> Path:
     rows = [
         f"{name} {first} {second},{topic}"
         for topic, words in TOPICS.items()
         for first in words.split()
         for second in words.split()
     ]
+    path = path.with_suffix(".csv")
     path.write_text("\n".join(["text,label", *rows]))
     return path
+
+
+def _written(path: Path, name: str) -> Path:
+    rows = [f"{name} {word}\t{word} {name}" for words in TOPICS.values() for word in words.split()]
+    path = path.with_suffix(".tsv")
+    path.write_text("\n".join(["source\ttarget", *rows]))
+    return path
+
+
+def _answered(path: Path, name: str) -> Path:
+    rows = [
+        {"question": f"which {topic}?", "context": f"{name} has {first} here", "answers": [first]}
+        for topic, words in TOPICS.items()
+        for first in words.split()
+    ]
+    path = path.with_suffix(".jsonl")
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+def _related(path: Path, name: str) -> Path:
+    rows = [
+        {"text": f"<e1>{name}</e1> {topic} {first} <e2>{second}</e2>", "label": topic}
+        for topic, words in TOPICS.items()
+        for first in words.split()
+        for second in words.split()
+    ]
+    path = path.with_suffix(".jsonl")
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+STAND_INS = {"writing": _written, "answering": _answered, "relation": _related}
+"""kind -> what writes its examples; labelled texts do for the others"""

@@ -34,9 +34,11 @@ def _path(folder: Path, name: str, key: Mapping[str, Any]) -> Path:
 
 
 def code_digest(*folders: str) -> str:
-    """Of the sources under src/quickstudy that a part depends on: other code, other parts."""
+    """Of the sources under src/quickstudy (folders, files) that a part depends on: other code, other parts."""
     root = Path(quickstudy.__file__).parent
     found = hashlib.sha256()
-    for path in sorted(path for folder in folders for path in (root / folder).rglob("*.py")):
+    whole = (path for folder in folders for path in (root / folder).rglob("*.py"))
+    files = (root / folder for folder in folders if (root / folder).is_file())
+    for path in sorted({*whole, *files}):
         found.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return found.hexdigest()[:16]

@@ -2,21 +2,35 @@
 
 import dataclasses
 import difflib
-import math
-import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from quickstudy.checking import checked, sensible
 from quickstudy.core.protocols import Backbone, Learner
 from quickstudy.core.types import QuickstudyError, Reward
-from quickstudy.episodes import matching_files
+from quickstudy.episodes import (
+    answering_files,
+    matching_files,
+    relation_files,
+    tagging_files,
+    vector_files,
+    writing_files,
+)
 from quickstudy.episodes.records import Problems, Record
+from quickstudy.kinds.answering import Answering
 from quickstudy.kinds.classification import Classification
+from quickstudy.kinds.extracting import Extracting
+from quickstudy.kinds.language_model import LanguageModel
 from quickstudy.kinds.matching import Matching as Ranking
 from quickstudy.kinds.multilabel import MultiLabel
+from quickstudy.kinds.relation import Relation
 from quickstudy.kinds.rewards import exact_match, example_f1, macro_f1
+from quickstudy.kinds.tagging import Tagging
+from quickstudy.kinds.vectors import Vectors
+from quickstudy.kinds.writing import Writing
+from quickstudy.learners.aligned import Aligned
 from quickstudy.learners.anil import Anil
 from quickstudy.learners.fine_tune import FineTune
 from quickstudy.learners.frozen_linear import FrozenLinear
@@ -38,12 +52,14 @@ from quickstudy.learners.proto_maml import ProtoMaml
 from quickstudy.learners.prototypes import Prototypes
 from quickstudy.learners.relation_network import RelationNetwork
 from quickstudy.learners.reptile import Reptile
+from quickstudy.learners.reptile_adam import ReptileAdam
 from quickstudy.learners.ridge import Ridge
 from quickstudy.learners.shared_space import SharedSpace
 from quickstudy.learners.tuned import Tuned
 
 LEARNERS: Mapping[str, type] = {
     "prior_head": PriorHead,
+    "aligned": Aligned,
     "prototypes": Prototypes,
     "frozen_linear": FrozenLinear,
     "fine_tune": FineTune,
@@ -55,6 +71,7 @@ LEARNERS: Mapping[str, type] = {
     "proto_maml": ProtoMaml,
     "imaml": Imaml,
     "reptile": Reptile,
+    "reptile_adam": ReptileAdam,
     "neighbours": Neighbours,
     "names_alone": NamesAlone,
     "ridge": Ridge,
@@ -70,23 +87,51 @@ LEARNERS: Mapping[str, type] = {
 }
 STILL = (
     "prior_head", "prototypes", "frozen_linear", "neighbours", "names_alone", "ridge", "named_prototypes", "matching",
-    "relation_network", "shared_space", "meta_mapping", "anil",
+    "relation_network", "shared_space", "meta_mapping", "anil", "aligned",
 )  # fmt: skip
 """Learners whose adaptation leaves the backbone as meta-training left it: what that learned is put into the weights
 when a student is opened."""
 WITHIN: Mapping[str, Mapping[str, Any]] = {"policy_gradient": {"inner": {"name": "prior_head"}}}
 """What a learner that wraps another one wraps where a recipe does not say."""
-KINDS: Mapping[str, type] = {"classification": Classification, "multilabel": MultiLabel, "matching": Ranking}
+KINDS: Mapping[str, type] = {
+    "classification": Classification,
+    "multilabel": MultiLabel,
+    "matching": Ranking,
+    "extracting": Extracting,
+    "tagging": Tagging,
+    "answering": Answering,
+    "relation": Relation,
+    "vectors": Vectors,
+    "writing": Writing,
+    "language_model": LanguageModel,
+}
 LABELLED = (Classification, MultiLabel)
 """Kinds whose examples are texts with labels, and whose answers are Predictions."""
 FILES: Mapping[str, Callable[[str | Path, Mapping[str, str] | None, Problems | None], Iterator[Record]]] = {
     "matching": matching_files.records,
+    "tagging": tagging_files.records,
+    "answering": answering_files.records,
+    "relation": relation_files.records,
+    "vectors": vector_files.records,
+    "writing": writing_files.records,
+    "language_model": writing_files.prose,
 }
 """kind -> what reads the formats that its files come in; other kinds read rows of fields alone"""
-FIELDS: Mapping[str, tuple[str, ...]] = {"matching": ("query", "right", "candidates")}
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "matching": ("query", "right", "candidates"),
+    "extracting": ("document", "summary"),
+    "tagging": ("text", "spans"),
+    "answering": ("question", "context", "answers"),
+    "relation": ("text", "label"),
+    "vectors": ("features", "label"),
+    "writing": ("source", "target"),
+    "language_model": ("text",),
+}
 """kind -> the fields of a record, in the order in which a tuple holds them"""
-CHOOSING: tuple[type, ...] = (Ranking,)
+CHOOSING: tuple[type, ...] = (Ranking, Extracting)
 """Kinds whose classes are texts to choose from, of which there may be very many."""
+WRITING: tuple[type, ...] = (Writing, LanguageModel)
+"""Kinds whose classes are the vocabulary of a model that writes."""
 REWARDS: Mapping[str, Reward] = {"exact_match": exact_match, "macro_f1": macro_f1, "example_f1": example_f1}
 
 
@@ -115,7 +160,7 @@ def build(catalogue: Mapping[str, type], table: Mapping[str, Any], where: str, g
                 raise QuickstudyError(f"{where}: {key} cannot be {value!r}; it takes a learner's name or its table")
             fields[key] = build(catalogue, inside, f"{where}: {key}", given)
         else:
-            fields[key] = _sensible(checked(value, hints[key], f"{where}: {key}"), f"{where}: {key}")
+            fields[key] = sensible(checked(value, hints[key], f"{where}: {key}"), f"{where}: {key}")
     return made(**fields)
 
 
@@ -154,50 +199,3 @@ def near(name: str, known: typing.Iterable[str]) -> str:
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"{name!r}; " + (f"near: {close[0]}; " if close else "") + f"all: {', '.join(known) or 'none'}"
-
-
-def checked(value: Any, hint: Any, where: str) -> Any:
-    """`value` as the type that a field asks for; TOML's lists become tuples and whole numbers floats."""
-    if not _fits(value, hint):
-        raise QuickstudyError(f"{where} cannot be {value!r}; it takes {_words(hint)}")
-    if isinstance(value, list):
-        return tuple(value)
-    return float(value) if hint is float else value
-
-
-def _sensible(value: Any, where: str) -> Any:
-    """A number that a step count, a size, a rate or a scale can be; whatever is no number passes."""
-    least = 1 if isinstance(value, int) else 0
-    if isinstance(value, int | float) and not isinstance(value, bool) and not least <= value < math.inf:
-        raise QuickstudyError(f"{where} is {value!r}; give {'1' if least else 'a number of 0'} or more")
-    return value
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    origin, inside = typing.get_origin(hint), typing.get_args(hint)
-    if hint is Any:
-        return True
-    if origin is typing.Literal:
-        return value in inside
-    if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, part) for part in inside)
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            return False
-        parts = (inside[0],) * len(value) if inside[-1] is ... else inside
-        return len(parts) == len(value) and all(map(_fits, value, parts))
-    if origin is dict:
-        return isinstance(value, Mapping) and all(
-            _fits(key, inside[0]) and _fits(part, inside[1]) for key, part in value.items()
-        )
-    if isinstance(value, bool):
-        return hint is bool
-    return isinstance(value, int | float) if hint is float else isinstance(value, hint)
-
-
-def _words(hint: Any) -> str:
-    if typing.get_origin(hint) is typing.Literal:
-        return " or ".join(map(repr, typing.get_args(hint)))
-    if typing.get_origin(hint) in (tuple, dict):
-        return "a list" if typing.get_origin(hint) is tuple else "a table"
-    return getattr(hint, "__name__", None) or str(hint).replace("typing.", "")

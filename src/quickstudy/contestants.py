@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from quickstudy import config
+from quickstudy.authors import author, is_author
 from quickstudy.backbones.loaded import Loaded, device_for
 from quickstudy.core.types import QuickstudyError
 from quickstudy.evaluation.metatest import Contestant
@@ -37,12 +38,16 @@ def contestants(student: Student, written: Sequence[str] = BASELINES) -> Mapping
         if each in found:
             raise QuickstudyError(f"the learner {each} is named twice; name it once")
         made = fresh(_plain(student, scope), {"name": name}, student.origin)
+        made = author(made) if is_author(student.learner) else made
         found[each] = Contestant(made.steady(), made.theta)
     return found
 
 
 def readers(student: Student) -> tuple[Student, ...]:
-    """Who reads texts ahead for all contestants: the student, and what it would be without meta-training."""
+    """Who reads texts ahead for all contestants: the student, and what it would be without meta-training. Nobody where
+    texts are written, which are read for each task."""
+    if is_author(student.learner):
+        return ()
     return student, fresh(_plain(student, ""), DEFAULT_LEARNER, student.origin)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from quickstudy import config, given_kinds
-from quickstudy.core.protocols import TaskKind
+from quickstudy.core.protocols import TaskKind, widened
 from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes.cleaning import clean_label, clean_value, spelling_key
 from quickstudy.episodes.columns import canonical
@@ -86,6 +86,7 @@ def of_kind(
     wanted = classes_of(labels, problems, MOST_ROWS if isinstance(kind, config.CHOOSING) else MOST_CLASSES)
     loaded = given_kinds.gathered(examples, kind, columns)
     classes = {**wanted, **{name: wanted.get(name) or said for name, said in loaded.classes.items()}}
+    classes = dict(widened(kind, loaded.examples, classes))
     return Gathered(loaded.examples, classes, table, (*problems.all("labels"), *loaded.problems))
 
 

@@ -11,6 +11,7 @@ from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes import files, loading
 from quickstudy.episodes.loading import Loaded
 from quickstudy.episodes.records import Problems, Record
+from quickstudy.kinds import tagged
 
 Examples = str | Path | Iterable[Any]
 
@@ -56,4 +57,6 @@ def _fields(example: Any, kind: TaskKind, order: tuple[str, ...]) -> dict[str, A
         return {"text": example}
     if dataclasses.is_dataclass(example):
         return kind.write(example)
+    if tagged.is_doc(example):
+        return tagged.write(tagged.of_doc(example))
     raise QuickstudyError(f"{example!r:.60} is no example of this kind; give a dict, or ({', '.join(order)})")

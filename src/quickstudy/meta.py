@@ -10,6 +10,7 @@ import torch
 
 from quickstudy import config, given
 from quickstudy import recipe as recipes
+from quickstudy.authors import author
 from quickstudy.backbones.folding import partly
 from quickstudy.core.params import same
 from quickstudy.core.protocols import TaskKind
@@ -60,6 +61,8 @@ def meta_train(
     if watch:
         watch({"event": "note", "text": leaks})
     draws = validation_draws(validation, kind, read.validating)
+    if any(isinstance(source.of(kind), config.WRITING) for source in (*train, *validation)):
+        student = author(student)
     learner = student.steady()
     others = {source.name: source.kind for source in validation if source.kind}
     validate = judge(learner, kind, draws, read.validating, others)

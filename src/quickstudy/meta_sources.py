@@ -73,6 +73,8 @@ def _read(table: SourceTable, recipe: Recipe, kind: TaskKind, own: TaskKind | No
     else:
         loaded = given_kinds.load(recipes.place(table, recipe), own or kind, table.columns or None)
         found = Source(table.title, loaded.examples, loaded.classes, licence=table.licence)
+    if table.without:
+        found = _thinned(found, table, own or kind)
     examples = Dice(f"rows\n{table.title}").shuffled(found.examples)[: table.rows] if table.rows else found.examples
     found = dataclasses.replace(
         found,
@@ -85,6 +87,19 @@ def _read(table: SourceTable, recipe: Recipe, kind: TaskKind, own: TaskKind | No
         kind=own,
     )
     return _grouped(found, table, recipe, kind) if table.within else [found]
+
+
+def _thinned(source: Source, table: SourceTable, kind: TaskKind) -> Source:
+    """Without some classes and the examples of any of them."""
+    for name in table.without:
+        if name not in class_names(source, kind):
+            raise QuickstudyError(f"{table.title}: there is no class {name!r} to leave out; take it out of `without`")
+    out = set(table.without)
+    return dataclasses.replace(
+        source,
+        examples=tuple(example for example in source.examples if not kind.labels(example) & out),
+        classes={name: said for name, said in source.classes.items() if name not in out},
+    )
 
 
 def _grouped(source: Source, table: SourceTable, recipe: Recipe, kind: TaskKind) -> list[Source]:

@@ -37,7 +37,11 @@ def stream(
         past = seen(history, plan)
         return [
             reworded_episode(
-                draw(source, kind, narrowed(shape, source, kind), n), source, source.of(kind), wording, reward
+                draw(source, kind, narrowed(own(shape, source), source, kind), n),
+                source,
+                source.of(kind),
+                wording,
+                reward,
             )
             for n in range(step * plan.tasks, (step + 1) * plan.tasks)
             for source in [chooser.source(n, plan.seed, past)]
@@ -51,15 +55,22 @@ def seen(history: History, plan: Plan) -> Seen:
     return tuple(((step + 1) * plan.tasks, found.score) for step, found in history)
 
 
+def own(shape: Shape, source: Source) -> Shape:
+    """The shape with the shots and queries that the source asks for."""
+    shots = shape.shots if source.shots is None else (source.shots[0], source.shots[1])
+    return dataclasses.replace(shape, shots=shots, queries=source.queries or shape.queries)
+
+
 def narrowed(shape: Shape, source: Source, kind: TaskKind) -> Shape:
     """The shape with the ways that the source asks for, and no more than it has classes with examples for."""
-    most = max(shape.queries + 1, 1)
-    members = index_of(source, kind).members.values()
-    classes = sum(len(member) >= most for member in members)
     wanted = source.ways or (None if shape.ways is None else ends(shape.ways))
     if wanted is None:
         return shape
     low, high = wanted
+    members = index_of(source, kind).members.values()
+    least = ends(shape.shots)[0]
+    found = [sum(len(member) >= shape.queries + more for member in members) for more in (1, least)]
+    classes = found[0] if found[0] >= low else max(found)  # a class with an example to spare, where enough have one
     return dataclasses.replace(shape, ways=(min(low, classes), min(high, classes)))
 
 
@@ -100,10 +111,11 @@ def validation_draws(validation: Sequence[Source], kind: TaskKind, table: Valida
         if classes < 2 and isinstance(source.of(kind), config.LABELLED):
             raise QuickstudyError(f"validation: {source.name} has {classes} class, and a task needs two; name another")
         sizes = sorted((len(members) for members in index_of(source, kind).members.values()), reverse=True)
-        room = sizes[min(table.ways, len(sizes)) - 1] - table.queries if table.ways else sizes[-1] - 1
+        ways, queries = source.ways[0] if source.ways else table.ways, source.queries or table.queries
+        room = sizes[min(ways, len(sizes)) - 1] - queries if ways else sizes[-1] - 1
         for shots in table.shots:
             if shots <= room:
-                shape = narrowed(Shape(table.ways or None, shots, table.queries), source, kind)
+                shape = narrowed(Shape(table.ways or None, shots, queries), source, kind)
                 found += [draw(source, kind, shape, seed) for seed in range(table.episodes)]
     if not found:
         raise QuickstudyError(

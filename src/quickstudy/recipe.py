@@ -47,6 +47,8 @@ class SourceTable:
     """only so many, picked at random once and for all; 0: every one"""
     called: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """class -> what else it may be called; `[wording] other` says how often"""
+    without: tuple[str, ...] = ()
+    """classes that are left out, with their examples: what an evaluation will ask for"""
     within: str = ""
     """a column: every episode's classes are of one value of it, such as the intents of one domain"""
     ways: tuple[int, ...] = ()

@@ -10,6 +10,7 @@ from quickstudy.backbones.download import is_here
 from quickstudy.backbones.encoder import Precision
 from quickstudy.backbones.loaded import Loaded
 from quickstudy.backbones.scope import HEAD
+from quickstudy.backbones.vectors import width_of
 from quickstudy.core.protocols import TaskKind
 from quickstudy.core.tensors import digest
 from quickstudy.core.types import Params, QuickstudyError
@@ -57,7 +58,7 @@ def _judges(task: Task) -> None:
     """What fits together can judge a text."""
     if isinstance(task.kind, config.LABELLED):
         task.predict(["a" if task.kind.parts == 1 else ("a", "b")])
-    else:
+    elif task.classes:
         task.score(task.kind.encode(task.examples[:1], task.classes))
 
 
@@ -99,7 +100,7 @@ def _filed(path: str | Path, document: dict[str, Any], precision: Precision, dev
 def _here(path: str | Path, document: dict[str, Any]) -> str:
     """The name of its backbone, which is on this machine."""
     name = str(document["backbone"]["name"])
-    if not (name in PACKAGED or Path(name).is_dir() or is_here(name)):
+    if not (name in PACKAGED or width_of(name) or Path(name).is_dir() or is_here(name)):
         raise QuickstudyError(
             f"{path} was learned with the model {name}, which is not on this machine; if you trust the file, "
             f"fetch the model first: quickstudy.load({name!r})"

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from quickstudy import budgets, config, given, remarks
 from quickstudy import unlabelled as without_labels
+from quickstudy.authors import author, is_author
 from quickstudy.backbones import loading
 from quickstudy.backbones.encoder import Encoder, Precision
 from quickstudy.backbones.folding import fold
@@ -98,7 +99,8 @@ class Student:
     def steady(self) -> Learner:
         """The same learner reading in groups of one shape, so that what it makes of a text does not depend on what
         else it read: for meta-training and evaluation, which must give the same bits again."""
-        return _reading(self.learner, _steady(self.loaded.backbone, self._learned))
+        kept = _steady(self.loaded.backbone, self._learned)
+        return self.learner if is_author(self.learner) else _reading(self.learner, kept)
 
     def read_ahead(self, text: Text) -> None:
         """Reads what `steady` will need of a text, so that it is there when it is asked for."""
@@ -107,7 +109,8 @@ class Student:
     def keeping(self) -> Learner:
         """The same learner with a memory of its own for the texts it reads: for a task that will grow, which reads
         each of its texts once."""
-        return _reading(self.learner, KeptFeatures(self.loaded.backbone, self._learned, together, budgets.MEMORY))
+        kept = KeptFeatures(self.loaded.backbone, self._learned, together, budgets.MEMORY)
+        return self.learner if is_author(self.learner) else _reading(self.learner, kept)
 
     @property
     def _learned(self) -> tuple[str, ...]:
@@ -213,6 +216,8 @@ def _opened(path: Path, stamp: tuple[int, int], origin: str, precision: Precisio
         raise QuickstudyError(f"{path} does not say what its student is made of ({error})") from None
     check_weights(loaded, fingerprint, path)
     fit = fresh(loaded, table, origin)
+    if theta.keys() != fit.theta.keys() and loaded.backbone.writes is not None:
+        fit = dataclasses.replace(fit, theta=author(fit).theta)
     if {name: value.shape for name, value in theta.items()} != {n: v.shape for n, v in fit.theta.items()}:
         raise QuickstudyError(f"{path} holds other weights than its learner needs; meta-train it again")
     about = dict(document.get("about", {}))

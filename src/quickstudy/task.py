@@ -6,18 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from quickstudy import budgets, config, doubts, given, remarks, suggesting
 from quickstudy import unlabelled as without_labels
+from quickstudy.authors import author
 from quickstudy.backbones.catalogue import PACKAGED
 from quickstudy.core import calibrating
-from quickstudy.core.protocols import TaskKind
+from quickstudy.core.protocols import Bringing, TaskKind, widened
+from quickstudy.core.scoring import Scorer, scorer
 from quickstudy.core.tensors import digest
 from quickstudy.core.types import (
     OF_BACKBONE,
     Adapted,
-    Batch,
     Params,
     QuickstudyError,
     QuickstudyWarning,
@@ -51,7 +50,7 @@ class Task:
         budget: str = budgets.DEFAULT,
         unlabelled: Sequence[Labelled] = (),
     ) -> None:
-        self.student = student
+        self.student = student = author(student) if isinstance(kind, config.WRITING) else student
         self.kind = kind
         self.classes = dict(classes)
         self.examples = list(examples)
@@ -94,12 +93,26 @@ class Task:
         own = isinstance(self.kind, config.LABELLED)
         found = given.items(texts) if own else map(self.kind.ask, texts)
         while group := list(itertools.islice(found, AT_ONCE)):
-            yield from self.kind.answer(self.score, self.fitted, group, self.classes)
+            yield from self._answers(group)
 
-    def score(self, batch: Batch) -> torch.Tensor:
+    def _answers(self, group: Sequence[Any]) -> list[Any]:
+        """Where what is asked brings classes itself, such as the choices of a question, the task is learned with them,
+        too, for this once."""
+        classes = widened(self.kind, group, self.classes)
+        if classes is self.classes:
+            return self.kind.answer(self.score, self.fitted, group, self.classes)
+        if self.examples_left_out:
+            raise QuickstudyError(
+                "this task was saved without its examples, so it chooses only among what it knows; learn it again"
+            )
+        theta = self.student.theta
+        adapted = self.learner.adapt(theta, self.kind.encode(self.examples, classes), self.kind.loss)
+        return self.kind.answer(scorer(self.judge, theta, adapted), self.fitted, group, classes)
+
+    @property
+    def score(self) -> Scorer:
         """Scores (B, U, C) of a batch that the task's kind has encoded."""
-        with torch.inference_mode():
-            return self.judge.predict(self.student.theta, self.adapted, batch)
+        return scorer(self.judge, self.student.theta, self.adapted)
 
     def add(
         self,
@@ -134,6 +147,8 @@ class Task:
     def _adapt(self, classes: Mapping[str, str], examples: Sequence[Any]) -> tuple[Adapted, Params]:
         """What the learner makes of the examples, and what the kind fits on its scores."""
         theta = self.student.theta
+        if not classes and isinstance(self.kind, Bringing):  # everything to choose from comes with what is asked
+            return {}, self.kind.fit(self.score, examples, classes)
         support = self.kind.encode(examples, classes)
         adapted = self.learner.adapt(theta, support, self.kind.loss)
         moved = any(name.startswith(OF_BACKBONE) for name in adapted)

@@ -2,7 +2,7 @@
 
 import copy
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -21,7 +21,7 @@ from quickstudy.backbones.scope import HEAD, Scope
 from quickstudy.backbones.standin import Kept, Pass
 from quickstudy.backbones.survey import Survey, probe, survey
 from quickstudy.backbones.writing import Writing, writer
-from quickstudy.core.types import OF_BACKBONE, PADDING, Lower, Marks, Params, QuickstudyError, Text
+from quickstudy.core.types import NUMBER, OF_BACKBONE, PADDING, Lower, Marks, Params, QuickstudyError, Text
 
 Precision = Literal["auto", "float32", "bfloat16"]
 _SWAPPING = threading.RLock()
@@ -133,12 +133,18 @@ class Encoder:
         return writer(self.writes).marks
 
     def said(self, params: Params, text: Text) -> Tensor:
-        weights, writes = lora.merge(params, self.body), writer(self.writes)
-        run = partial(self._run, self._cut("above", 0, self._dtype(weights.values())), weights)
-        output = writes.weight(weights, self.body)
+        writes, run = writer(self.writes), self.runs(params)
+        output = writes.weight(lora.merge(params, self.body), self.body)
         if writes.past is None:
             return likelihood.whole(run, output, text, self._chunks(text))
         return likelihood.packed(run, output, text, writes.past(), self.device)
+
+    def runs(self, params: Params) -> Callable[..., Tensor]:
+        """The whole body with weights as they were moved: (tokens (B, S), role (B, S), …) -> hidden (B, S, D)."""
+        weights = lora.merge(params, self.body)
+        body = self._cut("above", 0, self._dtype(weights.values()))
+        moved = {name: weight.to(self.device, _float(body)) for name, weight in weights.items()}  # once for many runs
+        return partial(self._run, body, moved)
 
     def _run(self, body: nn.Module, weights: Params, tokens: Tensor, role: Tensor, *more: object) -> Tensor:
         with _SWAPPING if self.scope != HEAD else nullcontext():  # a body that never moves is never swapped
@@ -154,6 +160,8 @@ class Encoder:
     def _chunks(self, text: Text) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Rows of like length together, trimmed to the longest of them."""
         device = self.device
+        if (text.role == NUMBER).any():
+            raise QuickstudyError("this student reads texts; for given vectors of 512 numbers load 'vectors:512'")
         lengths = (text.role != PADDING).sum(1)
         order = torch.argsort(lengths, stable=True)
         least, most = TOKENS_A_CHUNK.get(device.type, TOKENS_A_CHUNK["cpu"])

@@ -16,7 +16,7 @@ from quickstudy.backbones.download import one_line
 from quickstudy.backbones.encoder import Encoder, Precision
 from quickstudy.backbones.loaded import Loaded, fingerprint
 from quickstudy.backbones.scope import HEAD, Scope
-from quickstudy.backbones.small import Sizes, Small
+from quickstudy.backbones.small import Past, Sizes, Small
 from quickstudy.backbones.writing import Writing, marks
 from quickstudy.core.types import Params, QuickstudyError
 
@@ -71,7 +71,7 @@ def open_small(folder: Path, *, scope: Scope = HEAD, precision: Precision = "aut
             sizes.width,
             scope=scope,
             precision=precision,
-            writes=Writing(marks(tokenizer, sizes.positions), Small.output),
+            writes=Writing(marks(tokenizer, sizes.positions), Small.output, cache=Past, scale=sizes.width**-0.5),
         ),
         tokenizer=tokenizer,
         limit=sizes.positions,

@@ -1,7 +1,7 @@
 """Any Hugging Face encoder or decoder, from the hub or a folder, as a Backbone; safetensors only, no code.
 
-An encoder-decoder is read by its encoder. sentence-transformers' own files are honoured; without them an
-encoder is pooled by the mean and a decoder, which is known by what its first token can see, by its last
+An encoder-decoder reads by its encoder, and writes by both. sentence-transformers' own files are honoured; without
+them an encoder is pooled by the mean and a decoder, which is known by what its first token can see, by its last
 token.
 """
 
@@ -19,6 +19,7 @@ from quickstudy.backbones.loaded import Loaded, fingerprint
 from quickstudy.backbones.scope import HEAD, Scope
 from quickstudy.backbones.sentence import Manner, manner
 from quickstudy.backbones.survey import probe
+from quickstudy.backbones.translating import translating_of
 from quickstudy.backbones.writing import writing_of
 from quickstudy.core.types import PADDING, QuickstudyError
 
@@ -47,15 +48,15 @@ class Body(nn.Module):
         sees: Tensor | None = None,
         place: Tensor | None = None,
     ) -> Tensor:
-        """With a cache `past` it reads on, and fills it; `sees` (S, T) then says what each token sees of all T in
-        the one row, and `place` (1, S) where it stands."""
-        if past is None:
-            return self.model(input_ids=tokens, attention_mask=(role != PADDING).long()).last_hidden_state
-        more = {"past_key_values": past, "use_cache": True}
-        if sees is not None:
+        """With a cache `past` it reads on, and fills it; `sees` (S, T), or (B, S, T), then says what each token sees of
+        all T in its row, and `place` (B, S) where it stands."""
+        more: dict[str, Any] = {} if past is None else {"past_key_values": past, "use_cache": True}
+        if sees is None:
+            more["attention_mask"] = (role != PADDING).long()
+        else:
             least = torch.finfo(dtype := next(self.model.parameters()).dtype).min
             mask = torch.zeros(sees.shape, dtype=dtype, device=sees.device).masked_fill(~sees, least)
-            more |= {"attention_mask": mask[None, None], "position_ids": place}
+            more |= {"attention_mask": mask[None, None] if mask.ndim == 2 else mask[:, None], "position_ids": place}
         return self.model(input_ids=tokens, **more).last_hidden_state
 
 
@@ -80,14 +81,15 @@ def from_folder(
     try:
         with quiet():
             model, tokenizer = _opened(inside)
-            body = Body(model)
+            body = Body(_what_reads(model))
             layers = find_layers(body)
             causal = is_causal(body)
             _check_padding(body)
             pooling = how.pooling or ("last" if causal else "mean")
             width = _width(body)
             limit = _limit(how, model, tokenizer)
-            writes = writing_of(inside, model, body, tokenizer.backend_tokenizer, limit) if causal else None
+            writing = translating_of if model.config.is_encoder_decoder else writing_of if causal else _never
+            writes = writing(inside, model, body.to(device), tokenizer.backend_tokenizer, limit)
             backbone = Encoder(body.to(device), layers, width, pooling, how.normalise, scope, precision, writes)
             backbone.depth(())  # surveys it: what cannot be read as a stack of layers shows here
     except _FAULTS as error:
@@ -102,7 +104,7 @@ def from_folder(
         limit=limit,
         prompt=_e5_prompt(name) if how.prompt is None else how.prompt,
         filler=filler,
-        fingerprint=fingerprint(body),
+        fingerprint=fingerprint(body if writes is None or writes.whole is None else writes.whole.body),
         languages=_languages(folder),
     )
 
@@ -140,7 +142,7 @@ def _check_padding(body: nn.Module) -> None:
 
 
 def _opened(folder: Path) -> tuple[Any, Any]:
-    """(model, tokenizer), the model reduced to what reads."""
+    """(model, tokenizer)"""
     from transformers import AutoModel, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
@@ -151,14 +153,28 @@ def _opened(folder: Path) -> tuple[Any, Any]:
     )
     if isinstance(getattr(model, "pooler", None), nn.Module):
         model.pooler = None  # never read, and often not trained
-    missing = sorted(set(told["missing_keys"]) & set(model.state_dict()))
+    missing = sorted(name for name in set(told["missing_keys"]) & set(model.state_dict()) if not _is_made(model, name))
     if missing:
         raise ValueError(f"its file lacks {len(missing)} weights of the model, such as {missing[0]}")
-    if model.config.is_encoder_decoder:
-        model = model.get_encoder()
     model.config.use_cache = False
-    _share_position_bias(model)
     return model, tokenizer
+
+
+def _is_made(model: nn.Module, name: str) -> bool:
+    """Whether a weight is a table of sines, which no file holds (Marian)."""
+    return "Sinusoidal" in type(model.get_submodule(name.rpartition(".")[0])).__name__
+
+
+def _what_reads(model: Any) -> Any:
+    """The model, or its encoder."""
+    found = model.get_encoder() if model.config.is_encoder_decoder else model
+    found.config.use_cache = False
+    _share_position_bias(found)
+    return found
+
+
+def _never(*_: object) -> None:
+    """How a model that only reads writes."""
 
 
 def _share_position_bias(model: Any) -> None:

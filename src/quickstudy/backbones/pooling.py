@@ -21,12 +21,15 @@ def pool(hidden: Tensor, spans: Tensor, how: Pooling, normalise: bool) -> Tensor
         at = start if how == "first" else (end - 1).clamp(min=0)
         row = torch.arange(len(hidden), device=hidden.device)[:, None, None]
         found = hidden[row, at.clamp(max=hidden.shape[1] - 1)] * (end > start)[..., None]
-    return F.normalize(found, dim=-1) if normalise else found
+    if not normalise:
+        return found
+    there = (end > start)[..., None]  # a second derivative of the length of zeros is no number
+    return F.normalize(torch.where(there, found, 1.0), dim=-1) * there
 
 
 def join(parts: Tensor) -> Tensor:
     """(B, U, P, D) -> (B, U, W): itself for one part (W = D); mean, difference, its size, and likeness for two
-    (W = 3 D + 1).
+    (W = 3 D + 1); three side by side (W = 3 D), whose first is what names are compared with.
 
     The difference keeps the order that a relation needs, its size tells two alike texts from two unlike ones
     (after InferSent, Conneau et al. 2017), and the cosine says so in one number that a few examples suffice to
@@ -35,8 +38,10 @@ def join(parts: Tensor) -> Tensor:
     """
     if parts.shape[2] == 1:
         return parts[:, :, 0]
+    if parts.shape[2] == 3:
+        return parts.flatten(2)
     if parts.shape[2] != 2:
-        raise ValueError(f"a unit joins one part or two, not {parts.shape[2]}")
+        raise ValueError(f"a unit joins one part, two or three, not {parts.shape[2]}")
     first, second = parts.unbind(2)
     said = (parts.detach() != 0).any(-1).any(-1, keepdim=True)  # nothing there stays nothing
     likeness = LIKENESS * (F.cosine_similarity(first, second, dim=-1)[..., None] - 0.5) * said
@@ -45,7 +50,7 @@ def join(parts: Tensor) -> Tensor:
 
 def joined_width(width: int, parts: int) -> int:
     """W of units of so many parts."""
-    return width if parts == 1 else 3 * width + 1
+    return {1: width, 2: 3 * width + 1, 3: 3 * width}[parts]
 
 
 LIKENESS = 8.0

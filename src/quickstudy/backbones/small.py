@@ -49,12 +49,22 @@ class Small(nn.Module):
         self.norm = nn.LayerNorm(sizes.width)
         self._draw(torch.Generator().manual_seed(sizes.seed))
 
-    def forward(self, tokens: Tensor, role: Tensor) -> Tensor:
-        place = torch.arange(tokens.shape[-1], device=tokens.device)
+    def forward(
+        self,
+        tokens: Tensor,
+        role: Tensor,
+        past: "Past | None" = None,
+        sees: Tensor | None = None,
+        place: Tensor | None = None,
+    ) -> Tensor:
+        """With `past` it reads on, and fills it; `sees` (B, S, T) then says what each token sees of all T of its row,
+        and `place` (B, S) where it stands."""
+        if place is None:
+            place = torch.arange(tokens.shape[-1], device=tokens.device)
         hidden = self.words(tokens) + self.places(place)
-        mask = visible(role).unsqueeze(-3)
-        for layer in self.layers:
-            hidden = layer(hidden, mask)
+        mask = (visible(role) if sees is None else sees).unsqueeze(-3)
+        for number, layer in enumerate(self.layers):
+            hidden = layer(hidden, mask) if past is None else layer(hidden, mask, past, number)
         return self.norm(hidden)
 
     def _draw(self, rng: torch.Generator) -> None:
@@ -84,12 +94,33 @@ class Block(nn.Module):
         for linear in (self.attend_in, self.attend_out, self.think_in, self.think_out):
             nn.init.zeros_(linear.bias)
 
-    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, hidden: Tensor, mask: Tensor, past: "Past | None" = None, number: int = 0) -> Tensor:
         parts = self.attend_in(self.attend_norm(hidden)).chunk(3, dim=-1)
         query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(-2, -3) for part in parts)
+        if past is not None:
+            key, value = past.joined(number, key, value)
         seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)  # (B, H, S, D / H)
         hidden = hidden + self.attend_out(seen.transpose(-2, -3).flatten(-2))
         return hidden + self.think_out(F.gelu(self.think_in(self.think_norm(hidden))))
+
+
+class Past:
+    """The keys and values (B, H, S, D / H) of what every layer has read."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def joined(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Those of a layer with new ones behind, which are kept from now on."""
+        if layer in self._kept:
+            before = self._kept[layer]
+            key, value = torch.cat([before[0], key], dim=-2), torch.cat([before[1], value], dim=-2)
+        self._kept[layer] = key, value
+        return key, value
+
+    def batch_select_indices(self, index: Tensor) -> None:
+        """The rows that `index` names, some perhaps twice. The name is that of the caches of transformers."""
+        self._kept = {layer: (key[index], value[index]) for layer, (key, value) in self._kept.items()}
 
 
 def visible(role: Tensor) -> Tensor:

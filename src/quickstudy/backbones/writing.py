@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import safe_open
@@ -24,31 +24,49 @@ class Own:
 
     @cached_property
     def weight(self) -> Tensor:
-        with safe_open(self.file, framework="pt") as opened:
+        with torch.inference_mode(False), safe_open(self.file, framework="pt") as opened:
             return opened.get_tensor(self.name).float()
+
+
+class Whole(NamedTuple):
+    """A body that is more than what reads: an encoder and a decoder."""
+
+    body: nn.Module
+    layers: str
+    """dotted path of the decoder's layers"""
+    width: int
 
 
 @dataclass(frozen=True, eq=False)
 class Writing:
-    """How a body writes: logits are its hidden states times output weights (V, D)."""
+    """How a body writes: logits are its hidden states times output weights (V, D), plus a bias where it has one."""
 
     marks: Marks
     output: str | Own
     """a weight of the body, by its name; or one beside it, which never moves"""
     past: Callable[[], Any] | None = None
-    """makes an empty key/value cache; None: the body takes none, and rows are read whole"""
+    """makes an empty key/value cache that rows packed into one can be read on from; None: they are read whole"""
+    cache: Callable[[], Any] | None = None
+    """makes one that rows beside each other can be; None: they are read again for each token"""
+    scale: float = 1.0
+    """of the output weights"""
+    bias: Tensor | None = None
+    """(V,)"""
+    whole: Whole | None = None
+    """what writes where it is not what reads"""
 
     def weight(self, moved: Params, body: nn.Module) -> Tensor:
         """(V, D), as moved where it is among the weights that moved."""
         if isinstance(self.output, Own):
-            return self.output.weight
-        found = moved.get(self.output)
-        return body.get_parameter(self.output) if found is None else found
+            found = self.output.weight
+        else:
+            found = moved[self.output] if self.output in moved else body.get_parameter(self.output)
+        return found if self.scale == 1 else found * self.scale
 
 
 def writer(writing: Writing | None) -> Writing:
-    """Refuses a model that only reads."""
-    if writing is None:
+    """Refuses a model that only reads, and one whose encoder alone does."""
+    if writing is None or writing.whole is not None:
         raise QuickstudyError(ONLY_READS)
     return writing
 
@@ -102,14 +120,14 @@ def writing_of(folder: Path, model: Any, body: nn.Module, tokenizer: Tokenizer, 
         table = model.get_input_embeddings().weight
         output = next((name for name, weight in body.named_parameters() if weight is table), None)
     else:
-        output = _beside(folder, next(name for name, module in entire.named_modules() if module is head) + ".weight")
+        output = beside(folder, next(name for name, module in entire.named_modules() if module is head) + ".weight")
     if output is None:
         return None
     past = DynamicCache if _reads_on(body, model.config, DynamicCache, limit) else None
-    return Writing(marks(tokenizer, limit), output, past)
+    return Writing(marks(tokenizer, limit), output, past, past)
 
 
-def _beside(folder: Path, name: str) -> Own | None:
+def beside(folder: Path, name: str) -> Own | None:
     for file in sorted(folder.glob("*.safetensors")):
         with safe_open(file, framework="pt") as opened:
             if name in set(opened.keys()):

@@ -117,9 +117,12 @@ def evaluate(
 
 def _tested(student: "Student", draws: Sequence["Draw"], kind: "TaskKind", learners: Iterable[str]) -> "list[Outcome]":
     """Reads every text once for all who share a backbone, then lets each learn; so times are of learning alone."""
+    from quickstudy import config
     from quickstudy import contestants as who
+    from quickstudy.authors import author
     from quickstudy.evaluation.metatest import meta_test
 
+    student = author(student) if isinstance(kind, config.WRITING) else student
     readers = who.readers(student)
     with progress("reading", len(draws)) as tell:
         for number, draw in enumerate(draws, start=1):

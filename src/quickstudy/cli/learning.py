@@ -18,7 +18,7 @@ LEARNERS = (
     "prior_head", "prototypes", "frozen_linear", "fine_tune", "maml", "anil", "meta_sgd", "maml_pp", "proto_maml",
     "imaml", "reptile", "neighbours", "names_alone",
     "ridge", "named_prototypes", "matching", "relation_network", "leopard", "learned_optimizer", "policy_gradient",
-    "shared_space", "meta_mapping", "in_context", "tuned",
+    "shared_space", "meta_mapping", "in_context", "tuned", "aligned",
 )  # fmt: skip
 """what the catalogue knows, for completion, which must not wait for torch; a test compares them"""
 BUDGETS = ("1s", "10s", "1m")

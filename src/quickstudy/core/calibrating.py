@@ -7,7 +7,7 @@ examples have been judged unseen.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -32,6 +32,13 @@ class Calibrated(Protocol):
         """scores (B, U, C) of examples that were left out of learning -> "kind.…"."""
 
 
+@runtime_checkable
+class Named(Protocol):
+    """A kind whose classes are known well enough by their names for the only example of one to be left out."""
+
+    by_name: ClassVar[bool]
+
+
 def fitted(
     learner: Learner,
     theta: Params,
@@ -45,17 +52,18 @@ def fitted(
     again is cheap and some class has two examples, what it fits on examples left out. `support` is `examples`, encoded.
     """
     found = kind.fit(scorer(learner, theta, adapted), examples, classes)
-    if not isinstance(kind, Calibrated) or any(name.startswith(DEAR) for name in adapted):
+    several = support.gold.ndim == 3
+    if several or not isinstance(kind, Calibrated) or any(name.startswith(DEAR) for name in adapted):
         return found
     unseen = left_out(learner, theta, kind, support)
     return found if unseen is None else {**found, **kind.calibrate(*unseen)}
 
 
 def left_out(learner: Learner, theta: Params, kind: TaskKind, support: Batch) -> tuple[Tensor, Batch] | None:
-    """Scores (m, 1, C) of examples by heads that were learned without them, and these examples; None where no class
-    has two examples, or where learning fails on a part. `support` has one judged unit a row, gold (B, 1)."""
+    """Scores (m, 1, C) of examples by heads that were learned without them, and these examples; None where no example
+    can be left out, or where learning fails on a part. `support` has one judged unit a row, gold (B, 1)."""
     scores, places = [], []
-    for out in _parts(support.gold.flatten().tolist()):
+    for out in _parts(support.gold.flatten().tolist(), 0 if isinstance(kind, Named) else 1):
         left = torch.ones(len(support.gold), dtype=torch.bool)
         left[out] = False
         try:
@@ -71,9 +79,9 @@ def left_out(learner: Learner, theta: Params, kind: TaskKind, support: Batch) ->
     return torch.cat(scores), batch_rows(support, torch.tensor(places))
 
 
-def _parts(gold: Sequence[int]) -> Iterator[list[int]]:
-    """Which examples are left out together: from all classes alike, and never all of one."""
+def _parts(gold: Sequence[int], least: int) -> Iterator[list[int]]:
+    """Which examples are left out together: from all classes alike, and from classes of more than `least`."""
     count = Counter(gold)
-    dealt = sorted((place for place, own in enumerate(gold) if own >= 0 and count[own] > 1), key=gold.__getitem__)
+    dealt = sorted((place for place, own in enumerate(gold) if own >= 0 and count[own] > least), key=gold.__getitem__)
     parts = max(PARTS, len(dealt) // ENOUGH)
     yield from (out for part in range(parts) if (out := dealt[part::parts]))

@@ -13,6 +13,16 @@ Score = Callable[[Batch], Tensor]
 
 
 @runtime_checkable
+class WritingScore(Protocol):
+    """A Score that also writes."""
+
+    def __call__(self, batch: Batch) -> Tensor: ...
+
+    def write(self, text: Text, limits: Limits) -> Written:
+        """What follows each row, all of whose tokens are GIVEN."""
+
+
+@runtime_checkable
 class Backbone(Protocol):
     """Reads texts into vectors. Weights arrive as arguments; those not in `params` are its own, and frozen."""
 
@@ -123,3 +133,16 @@ class TaskKind(ExampleForm, Protocol):
 
     def measure(self, answers: Sequence[Any], examples: Sequence[Any]) -> dict[str, float]:
         """What answers are worth, by name; the first is the one that counts."""
+
+
+@runtime_checkable
+class Bringing(Protocol):
+    """A kind whose examples may bring classes themselves, such as the choices of a question."""
+
+    def brought(self, examples: Iterable[Any], classes: Classes) -> Classes:
+        """The classes, and behind them those that examples bring; the very `classes` where they bring none."""
+
+
+def widened(kind: TaskKind, examples: Iterable[Any], classes: Classes) -> Classes:
+    """The classes that a task of these examples needs."""
+    return kind.brought(examples, classes) if isinstance(kind, Bringing) else classes

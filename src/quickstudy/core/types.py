@@ -14,9 +14,9 @@ Adapted = dict[str, Tensor]
 Classes = Mapping[str, str]
 """Class name -> its longer description ("" for none). The order is the order of the scores."""
 
-PADDING, GIVEN, WRITTEN, APART = 0, 1, 2, 3
+PADDING, GIVEN, WRITTEN, APART, NUMBER = 0, 1, 2, 3, 4
 """What a token is to the backbone: nothing, text that is given (seen from everywhere), text written (causal), or a
-second given text that is read apart from the first."""
+second given text that is read apart from the first, or no text at all: the bits of a number of a given vector."""
 OF_BACKBONE = ("backbone.", "lora.")
 """How the names of a backbone's weights begin in Params."""
 WIDTH_STEP = 8
@@ -33,7 +33,7 @@ class Text(NamedTuple):
     tokens: Tensor
     """(B, S) long"""
     role: Tensor
-    """(B, S) uint8: PADDING, GIVEN, WRITTEN or APART"""
+    """(B, S) uint8: PADDING, GIVEN, WRITTEN, APART or NUMBER"""
     spans: Tensor
     """(B, U, P, 2) long, half-open token ranges; an empty range is "nothing there", whose vector is zero"""
 
@@ -57,6 +57,34 @@ class Marks(NamedTuple):
     """what the tokenizer puts around every text, which joined texts do without"""
     digits: tuple[tuple[int, ...], ...] = ()
     """0 to 9, with which an answer that has no words is numbered; empty: it cannot be"""
+
+
+class Limits(NamedTuple):
+    """How a text is written, and where it ends at the latest."""
+
+    longest: int = 64
+    """tokens at most"""
+    end: int = -1
+    """the token that ends a text; -1: none does"""
+    beams: int = 1
+    """how many beginnings are gone on with side by side; 1: only the best"""
+    penalty: float = 1.0
+    """of beams, that is best whose log-likelihood / length ** penalty is highest"""
+    temperature: float = 0.0
+    """0: always the most probable token; above, one is drawn, by probabilities that are flatter the higher it is"""
+    top: float = 1.0
+    """drawn from the most probable tokens that together have this probability (Holtzman et al. 2020)"""
+    seed: int = 0
+    """of what is drawn"""
+
+
+class Written(NamedTuple):
+    """What was written."""
+
+    tokens: Tensor
+    """(B, T) long, the end's included; -1 behind it"""
+    likelihood: Tensor
+    """(B,) the log-probability of them all"""
 
 
 class Batch(NamedTuple):

@@ -15,6 +15,8 @@ from quickstudy.episodes.records import Problem, Problems, Record
 
 MOST_ROWS = 10_000_000
 MOST_CLASSES = 10_000
+OTHER_CONTENT = frozenset({"tokens", "features"})
+"""fields that hold what is judged where a row has no text"""
 
 
 class Loaded(NamedTuple):
@@ -143,7 +145,7 @@ def _is_judged(fields: Mapping[str, Any]) -> bool:
 
 def _read(rows: Iterable[Record], kind: ExampleForm, problems: Problems) -> Iterator[tuple[str, Any]]:
     for where, fields in rows:
-        if not str(fields.get("text", "")).strip():
+        if not str(fields.get("text", "")).strip() and not OTHER_CONTENT & fields.keys():
             if _labels(fields) and fields.get("description"):
                 continue
             if "text" in fields:

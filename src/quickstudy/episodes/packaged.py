@@ -14,6 +14,7 @@ from typing import Any
 from quickstudy.core.protocols import TaskKind
 from quickstudy.core.types import QuickstudyError
 from quickstudy.core.wheels import Package, located
+from quickstudy.episodes import packaged_dialogue as dialogue
 from quickstudy.episodes import packaged_intents as intents
 from quickstudy.episodes import packaged_sentiment as sentiment
 from quickstudy.episodes import packaged_topics as topics
@@ -77,6 +78,14 @@ CHATTERBOT = Package(
     "86de5300afb9a80826386339d3bec79c0a72eb0358abb8327e2ecef5ae0ce154",
     tuple(topics.QUESTIONS.format(language) for language in ("english", "chinese")),
     "chatterbot_corpus",
+)
+CHITCHAT = Package(
+    "chitchat-dataset",
+    "0.9.0",
+    "chitchat_dataset-0.9.0-py3-none-any.whl",
+    "7bf89f36645e2d5ec87d53370c8e851b5a688479c7beb7079cb4c87fc5acea3e",
+    (dialogue.CHITCHAT,),
+    "chitchat_dataset",
 )
 VADER = Package(
     "vaderSentiment",
@@ -155,6 +164,18 @@ PACKAGED: dict[str, Packaged] = {
     "chatterbot_zh": Packaged(
         "questions put to a chat bot, by their subject", CHATTERBOT, partial(topics.questions, "chinese"),
         "BSD", "zh",
+    ),
+    "chatterbot_replies_en": Packaged(
+        "questions put to a chat bot and its answers, for matching", CHATTERBOT, partial(dialogue.replies, "english"),
+        "BSD",
+    ),
+    "chatterbot_replies_zh": Packaged(
+        "questions put to a chat bot and its answers, for matching", CHATTERBOT, partial(dialogue.replies, "chinese"),
+        "BSD", "zh",
+    ),
+    "chitchat": Packaged(
+        "conversations of two people (BYU), for matching", CHITCHAT, dialogue.chitchat,
+        "MIT (the package's; the texts are their writers')",
     ),
     "home_assistant_en": Packaged(
         "what people say to a home, by what they want", HOME_ASSISTANT, partial(intents.sentences, "en"),

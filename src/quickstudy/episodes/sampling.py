@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quickstudy.core.protocols import TaskKind
+from quickstudy.core.protocols import TaskKind, widened
 from quickstudy.core.types import Draw, QuickstudyError
 from quickstudy.episodes.exchange import export, import_
 from quickstudy.episodes.picking import Picker
@@ -44,7 +44,11 @@ def draw(source: Source, kind: TaskKind, shape: Shape, seed: int) -> Draw:
             shots=shots,
             support=tuple(source.examples[number] for number in support),
             query=tuple(source.examples[number] for number in query),
-            classes={name: index.classes[name] for name in classes},
+            classes=widened(
+                source.of(kind),
+                (source.examples[number] for number in (*support, *query)),
+                {name: index.classes[name] for name in classes},
+            ),
         )
     raise QuickstudyError(
         f"{source.name}: its classes share too many examples, or have too few, for {shape.code}; "

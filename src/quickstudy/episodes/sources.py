@@ -31,6 +31,10 @@ class Source:
     """class -> what else it may be called"""
     ways: tuple[int, ...] | None = None
     """from, to: how many classes its episodes have; None: as many as others"""
+    shots: tuple[int, ...] | None = None
+    """from, to: how many examples a class"""
+    queries: int | None = None
+    """examples a class that are asked"""
     kind: TaskKind | None = None
     """what kind of tasks are drawn from it; None: the kind of all the others"""
 

@@ -80,16 +80,7 @@ class Classification:
         text, cut = labelled.encode_texts(self.reader, self.parts, examples)
         with torch.no_grad():
             scores = score(Batch(text, torch.full((len(examples), 1), IGNORE), None))[:, 0]
-        temperature = fitted["kind.log_temperature"].double().exp() if "kind.log_temperature" in fitted else 1.0
-        found = torch.softmax(scores.double() / temperature, dim=-1)
-        names = list(classes)
-        best = found.argmax(-1).tolist()
-        usual = fitted.get("kind.usual")
-        seen = [None] * len(scores) if usual is None else familiarity.shares(scores, usual).tolist()
-        return [
-            Prediction(names[top], row[top], dict(zip(names, row, strict=True)), (names[top],), lost, share)
-            for row, top, lost, share in zip(found.tolist(), best, cut.tolist(), seen, strict=True)
-        ]
+        return predictions(scores, cut, fitted, classes)
 
     def record(self, answer: Prediction) -> dict[str, Any]:
         return labelled.record(answer)
@@ -101,3 +92,17 @@ class Classification:
             "accuracy": float(accuracy_score(gold, said)),
             "macro_f1": float(f1_score(gold, said, average="macro", zero_division=0.0)),
         }
+
+
+def predictions(scores: Tensor, cut: Tensor, fitted: Params, classes: Classes) -> list[Prediction]:
+    """Scores (B, C), and (B,) tokens that were cut, as answers, by what `calibrate` fitted."""
+    temperature = fitted["kind.log_temperature"].double().exp() if "kind.log_temperature" in fitted else 1.0
+    found = torch.softmax(scores.double() / temperature, dim=-1)
+    names = list(classes)
+    best = found.argmax(-1).tolist()
+    usual = fitted.get("kind.usual")
+    seen = [None] * len(scores) if usual is None else familiarity.shares(scores, usual).tolist()
+    return [
+        Prediction(names[top], row[top], dict(zip(names, row, strict=True)), (names[top],), lost, share)
+        for row, top, lost, share in zip(found.tolist(), best, cut.tolist(), seen, strict=True)
+    ]

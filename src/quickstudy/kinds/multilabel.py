@@ -58,29 +58,13 @@ class MultiLabel:
         return each.sum(-1).mean()
 
     def fit(self, score: Score, support: Sequence[Labelled], classes: Classes) -> Params:
-        """The probability above which a class holds: the one with the best micro F1 on the support, for all."""
-        if len(support) < FEWEST_FOR_A_THRESHOLD:
-            return {"kind.threshold": torch.tensor(0.5)}
-        batch = self.encode(support, classes)
-        with torch.no_grad():
-            found = torch.sigmoid(score(batch))
-        steps = torch.linspace(0.2, 0.6, 9)
-        gold = batch.gold.bool()
-        hits = [((found > step) & gold).sum() / ((found > step).sum() + gold.sum()).clamp(min=1) for step in steps]
-        best = torch.stack(hits)
-        tied = steps[best == best.max()]  # of those that do as well, the one nearest to one half
-        return {"kind.threshold": tied[(tied - 0.5).abs().argmin()]}
+        return threshold(score, self.encode(support, classes))
 
     def answer(self, score: Score, fitted: Params, examples: Sequence[Labelled], classes: Classes) -> list[Prediction]:
         text, cut = labelled.encode_texts(self.reader, self.parts, examples)
         with torch.no_grad():
             scores = score(Batch(text, torch.full((len(examples), 1), IGNORE), None))[:, 0]
-        found = torch.sigmoid(scores.double()).tolist()
-        threshold = float(fitted["kind.threshold"])
-        return [
-            _prediction(dict(zip(classes, row, strict=True)), threshold, lost)
-            for row, lost in zip(found, cut.tolist(), strict=True)
-        ]
+        return predictions(scores, cut, fitted, classes)
 
     def record(self, answer: Prediction) -> dict[str, Any]:
         return labelled.record(answer)
@@ -97,6 +81,30 @@ class MultiLabel:
             "macro_f1": float(f1_score(gold, said, average="macro", zero_division=0.0)),
             "micro_f1": float(f1_score(gold, said, average="micro", zero_division=0.0)),
         }
+
+
+def threshold(score: Score, support: Batch) -> Params:
+    """The probability above which a class holds: the one with the best micro F1 on the support, for all."""
+    if len(support.gold) < FEWEST_FOR_A_THRESHOLD:
+        return {"kind.threshold": torch.tensor(0.5)}
+    with torch.no_grad():
+        found = torch.sigmoid(score(support))
+    steps = torch.linspace(0.2, 0.6, 9)
+    gold = support.gold.bool()
+    hits = [((found > step) & gold).sum() / ((found > step).sum() + gold.sum()).clamp(min=1) for step in steps]
+    best = torch.stack(hits)
+    tied = steps[best == best.max()]  # of those that do as well, the one nearest to one half
+    return {"kind.threshold": tied[(tied - 0.5).abs().argmin()]}
+
+
+def predictions(scores: Tensor, cut: Tensor, fitted: Params, classes: Classes) -> list[Prediction]:
+    """Scores (B, C), and (B,) tokens that were cut, as answers, by the threshold that was fitted."""
+    found = torch.sigmoid(scores.double()).tolist()
+    least = float(fitted["kind.threshold"])
+    return [
+        _prediction(dict(zip(classes, row, strict=True)), least, lost)
+        for row, lost in zip(found, cut.tolist(), strict=True)
+    ]
 
 
 def _prediction(found: dict[str, float], threshold: float, cut: int) -> Prediction:

@@ -7,12 +7,14 @@ import torch
 from torch import Tensor
 
 from quickstudy.backbones.pooling import joined_width
-from quickstudy.core.protocols import Backbone
+from quickstudy.core.protocols import Backbone, Speaker
 from quickstudy.core.types import Adapted, Batch, Params, QuickstudyError, Text
 
 
 def score(units: Tensor, head: Adapted) -> Tensor:
-    """(B, U, W) units, "head.weight" (C, W), "head.bias" (C) -> (B, U, C)."""
+    """(B, U, W) units, "head.weight" (C, W), "head.bias" (C) -> (B, U, C). Units that are scores have no head."""
+    if "head.weight" not in head:
+        return units
     return units @ head["head.weight"].to(units).T + head["head.bias"].to(units)
 
 
@@ -25,7 +27,8 @@ def named(batch: Batch) -> Text:
     """The names of the C classes, which a learner that makes a head for each cannot do without."""
     if batch.names is None:
         raise QuickstudyError(
-            "this learner chooses among named classes, and this batch names none; take a kind of task that has some"
+            "this learner chooses among named classes, and this batch names none; take a kind of task that has some, or, "
+            "for one that writes, a learner that moves the model: fine_tune, maml, reptile, in_context"
         )
     return batch.names
 
@@ -90,8 +93,24 @@ def widest(backbone: Backbone) -> int:
     return joined_width(backbone.width, 2)
 
 
+def headless(backbone: Backbone, batch: Batch) -> bool:
+    """Whether the units of a backbone are scores already: the classes are its vocabulary."""
+    return batch.names is None and isinstance(backbone, Speaker)
+
+
+def blank(backbone: Backbone, theta: Params, batch: Batch) -> Params:
+    """A head by which every class is as probable; none where units are scores."""
+    if headless(backbone, batch):
+        return {}
+    with torch.no_grad():
+        names = class_names(backbone, theta, batch)
+    return {"head.weight": torch.zeros_like(names), "head.bias": torch.zeros_like(names[:, 0])}
+
+
 def start(backbone: Backbone, theta: Params, batch: Batch) -> Params:
-    """A head that judges by names alone: weight theta["head.scale"] * names, bias zero."""
+    """A head that judges by names alone: weight theta["head.scale"] * names, bias zero; none where units are scores."""
+    if headless(backbone, batch):
+        return {}
     names = class_names(backbone, theta, batch)
     weight = theta["head.scale"].to(names) * names
     return {"head.weight": weight, "head.bias": torch.zeros_like(weight[:, 0])}

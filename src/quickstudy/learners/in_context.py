@@ -15,11 +15,23 @@ import torch
 from torch import Tensor
 
 from quickstudy.core.params import detach
-from quickstudy.core.protocols import Decoder, Slopes
-from quickstudy.core.types import Adapted, Batch, Episode, Loss, Params, QuickstudyError, QuickstudyWarning
+from quickstudy.core.protocols import Decoder, Slopes, Speaker
+from quickstudy.core.types import (
+    Adapted,
+    Batch,
+    Episode,
+    Limits,
+    Loss,
+    Params,
+    QuickstudyError,
+    QuickstudyWarning,
+    Text,
+    Written,
+)
 from quickstudy.learners import heads, prompts
 from quickstudy.learners.exact import slopes_after
 from quickstudy.learners.prompts import Tokens
+from quickstudy.learners.shown import behind, of, shown
 
 TOKENS_AT_ONCE = 2**21
 """of all rows, given to the backbone together"""
@@ -32,7 +44,8 @@ class InContext:
     """Learns the scope, how much is calibrated, and a temperature. The fields are where the last two start.
 
     Without an example the names alone are judged by. Class names that say nothing are written as numbers. An example of
-    several classes is written once for each. Examples that do not fit into the row are left out, with a warning.
+    several classes is written once for each. Examples that do not fit into the row are left out, with a warning. Where
+    a text is to be written for each, examples are shown as they are, and nothing is calibrated.
     """
 
     backbone: Decoder
@@ -58,6 +71,8 @@ class InContext:
             return self._prompt(detach(theta), support)
 
     def predict(self, theta: Params, adapted: Adapted, query: Batch) -> Tensor:
+        if "context.names" not in adapted:
+            return self.backbone.units(theta, behind(of(adapted), query.text, self.backbone.marks().limit))
         marks, before = self.backbone.marks(), adapted["context.tokens"].tolist()
         names = [[token for token in name if token >= 0] for name in adapted["context.names"].tolist()]
         texts = prompts.units(query.text, marks)
@@ -68,22 +83,29 @@ class InContext:
         score = found - theta["context.calibration"].to(found) * adapted["context.usual"].to(found)
         return (score / theta["context.log_temperature"].exp().to(found)).view(*query.text.spans.shape[:2], len(names))
 
+    def write(self, theta: Params, adapted: Adapted, text: Text, limits: Limits) -> Written:
+        """What follows each row behind the examples."""
+        assert isinstance(self.backbone, Speaker)
+        room = self.backbone.marks().limit - limits.longest
+        return self.backbone.write(theta, behind(of(adapted), text, room), limits)
+
     def meta_gradient(self, theta: Params, episode: Episode, rng: torch.Generator) -> tuple[Params, Tensor]:
         return slopes_after(self, episode, theta, lambda at: self._prompt(at, episode.support))
 
     def _prompt(self, theta: Params, support: Batch) -> Adapted:
+        marks = self.backbone.marks()
+        if heads.headless(self.backbone, support):
+            examples, fit = shown(support, int((1 - self.room) * marks.limit))
+            self._check_fit(fit, len(support.gold))
+            return {"context.tokens": examples.tokens, "context.starts": examples.starts}
         if support.names is None:
             raise QuickstudyError("in_context chooses among named classes; take a kind of task that has some")
-        marks = self.backbone.marks()
         names, texts = prompts.names(support.names, marks), prompts.units(support.text, marks)
         member = heads.membership(support.gold, len(names))
         turns = prompts.in_turns(member)
         room = int((1 - self.room) * marks.limit) - max(map(len, names)) - len(marks.end)
         before, fit = prompts.context([(texts[row], names[place]) for row, place in turns], marks, room)
-        if fit < len(turns):
-            _warn(
-                f"{fit} of {len(turns)} examples fit into the {marks.limit} tokens of a prompt; the others are left out"
-            )
+        self._check_fit(fit, len(turns))
         whole = min(self.calibrated_on // len(names), int(member.sum(0).min()))  # turns in which every class comes
         nothing: list[Tokens] = [[]] * support.text.spans.shape[2]
         usual = [nothing, *(texts[row] for row, _ in turns[: whole * len(names)])]
@@ -93,6 +115,11 @@ class InContext:
             "context.names": torch.nn.utils.rnn.pad_sequence(list(map(torch.tensor, names)), True, -1),
             "context.usual": found.mean(0),
         }
+
+    def _check_fit(self, fit: int, count: int) -> None:
+        if fit < count:
+            limit = self.backbone.marks().limit
+            _warn(f"{fit} of {count} examples fit into the {limit} tokens of a prompt; the others are left out")
 
     def _likelihood(self, theta: Params, before: Tokens, texts: list[list[Tokens]], names: list[Tokens]) -> Tensor:
         """(n, C): log p(name of class | examples, text)."""

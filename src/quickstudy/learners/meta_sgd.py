@@ -50,6 +50,7 @@ class MetaSgd:
     def _ended(self, theta: Params, support: Batch, loss: Loss, order: Order) -> Params:
         start = {**moves(theta, OF_BACKBONE), **heads.start(self.backbone, theta, support)}
         rates = {name: theta[f"rate.{name}"].to(value) for name, value in start.items()}
-        rates["head.weight"] = rates["head.weight"][: start["head.weight"].shape[1]]
+        if "head.weight" in start:  # units that are scores have no head
+            rates["head.weight"] = rates["head.weight"][: start["head.weight"].shape[1]]
         update = at_rates(lambda step, name: rates[name])
         return descend(self.backbone, theta, start, support, loss, self.steps, update, order)

@@ -1,0 +1,72 @@
+"""A backbone that reads nothing: its units are vectors that somebody else's model made, of images, sounds, tables.
+
+A vector travels as a row of tokens of role NUMBER, each of which is the bits of a float32; so whatever keeps, deals out
+or compares rows does so without knowing. A class's name says nothing here: its vector is zero.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from quickstudy.backbones import bytelevel
+from quickstudy.backbones.encoder import Precision
+from quickstudy.backbones.scope import HEAD, Scope
+from quickstudy.core.types import NUMBER, Lower, Params, QuickstudyError, Text
+
+NAME = re.compile(r"vectors:([1-9]\d{0,5})")
+"""such as "vectors:512": vectors of 512 numbers"""
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Hands on vectors of `width` numbers. Nothing in it can move or learn."""
+
+    width: int
+    scope: Scope = HEAD
+    precision: Precision = "float32"
+    writes: None = None
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cpu")
+
+    @property
+    def height(self) -> int:
+        """Errors: QuickstudyError always, since whoever asks for layers wants to move them."""
+        raise QuickstudyError("given vectors come without weights that could move; leave budget and scope out")
+
+    def init(self, rng: torch.Generator) -> Params:
+        return {}
+
+    def depth(self, moving: Iterable[str]) -> int:
+        return 0
+
+    def lower(self, params: Params, text: Text, depth: int) -> Lower:
+        return Lower(0, torch.empty(len(text.tokens), 0))
+
+    def units(self, params: Params, text: Text, lower: Lower | None = None) -> Tensor:
+        """(B, 1, width), zeros for a row that is no vector; in float64, since what others make of them is so and no
+        reading takes time. QuickstudyError where there are texts to read."""
+        numbers = (text.role == NUMBER).any(1)
+        start, end = text.spans.unbind(-1)
+        if bool((end > start).any()) and not numbers.any():
+            raise QuickstudyError('this student judges given vectors and reads no text; learn with kind="vectors"')
+        found = text.tokens.to(torch.int32).view(torch.float32)[:, : self.width]
+        found = F.pad(found, (0, self.width - found.shape[1]))
+        return torch.where(numbers[:, None], found, 0.0)[:, None].double()
+
+
+def width_of(name: str) -> int | None:
+    """D of "vectors:D"; None for another name."""
+    found = NAME.fullmatch(name)
+    return int(found[1]) if found else None
+
+
+def tokenizer() -> Tokenizer:
+    """One for a reader that never reads: bytes are tokens."""
+    return bytelevel.train([], 260)

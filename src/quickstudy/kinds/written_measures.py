@@ -1,0 +1,73 @@
+"""What written texts are worth, by the field's own libraries; every measure is a share, so that 0.234 is 23.4 points.
+
+BLEU (Papineni et al. 2002) and chrF (Popović 2015) are sacrebleu's (Post 2018), ROUGE (Lin 2004) is rouge-score's.
+"""
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Literal
+
+from quickstudy.core.types import QuickstudyError
+
+Counts = Literal["bleu", "chrf", "rouge", "exact"]
+Words = Literal["13a", "zh", "char", "intl", "none"]
+"""how sacrebleu cuts texts into words"""
+ROUGE = ("rougeL", "rouge1", "rouge2")
+
+
+def measured(said: Sequence[str], wanted: Sequence[Sequence[str]], counts: Counts, words: Words) -> dict[str, float]:
+    """`wanted` are the references of each text, one at least. What counts comes first."""
+    if not said:
+        return {}
+    if counts == "rouge":
+        return {**rouge(said, wanted), "chrf": _corpus(said, wanted, "chrf", words)}
+    order = {"bleu": ("bleu", "chrf", "exact"), "chrf": ("chrf", "bleu", "exact"), "exact": ("exact", "chrf", "bleu")}
+    return {name: _corpus(said, wanted, name, words) for name in order[counts]}
+
+
+def _corpus(said: Sequence[str], wanted: Sequence[Sequence[str]], name: str, words: Words) -> float:
+    if name == "exact":
+        return fmean(
+            any(" ".join(text.split()) == " ".join(ref.split()) for ref in refs)
+            for text, refs in zip(said, wanted, strict=True)
+        )
+    return float(_metric(name, words).corpus_score(list(said), _aligned(wanted)).score) / 100
+
+
+def rouge(said: Sequence[str], wanted: Sequence[Sequence[str]]) -> dict[str, float]:
+    """F1, stemmed; of several references the best for each."""
+    try:
+        from rouge_score.rouge_scorer import RougeScorer
+    except ImportError as error:
+        raise _lacking("ROUGE", error) from None
+    scorer = RougeScorer(list(ROUGE), use_stemmer=True)
+    each = [scorer.score_multi(list(refs), text) for text, refs in zip(said, wanted, strict=True)]
+    return {name: fmean(float(found[name].fmeasure) for found in each) for name in ROUGE}
+
+
+def signatures(words: Words) -> dict[str, str]:
+    """sacrebleu's own names for how BLEU and chrF were computed, by which others can compute the same."""
+    found = {}
+    for name in ("bleu", "chrf"):
+        metric = _metric(name, words)
+        metric.corpus_score(["a"], [["a"]])
+        found[name] = str(metric.get_signature())
+    return found
+
+
+def _metric(name: str, words: Words):  # type: ignore[no-untyped-def]
+    try:
+        from sacrebleu.metrics import BLEU, CHRF
+    except ImportError as error:
+        raise _lacking("BLEU and chrF", error) from None
+    return BLEU(tokenize=words) if name == "bleu" else CHRF()
+
+
+def _aligned(wanted: Sequence[Sequence[str]]) -> list[list[str | None]]:
+    """First all the first references, then all the second ones, …; None where a text has no more."""
+    most = max(map(len, wanted))
+    return [[refs[place] if place < len(refs) else None for refs in wanted] for place in range(most)]
+
+
+def _lacking(what: str, error: ImportError) -> QuickstudyError:
+    return QuickstudyError(f"{what}: {error.name} is not installed; run: pip install 'quickstudy[writing]'")
