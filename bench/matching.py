@@ -15,6 +15,7 @@ bench/results/parts/matching (or --parts).
 """
 
 import argparse
+import hashlib
 import sys
 import tempfile
 import time
@@ -31,6 +32,7 @@ RECIPE = Path(__file__).parent.parent / "recipes" / "matching.toml"
 SETS = ("camrest676", "covid_faq")
 WAYS, DRAWS, PAIRS, TURNS, MIX = 100, 3, 64, 3, 0.1
 LEARNER = "aligned"
+CODE = ("kinds/matching", "kinds/query", "kinds/ranking", "learners/aligned", "learners/convex", "text/bm25")
 OURS, TRAINED = "meta-trained + BM25", "meta-trained"
 BM25, LAST = ("BM25", "BM25, last turn"), 1
 COSINE = ("frozen", "frozen, last turn")
@@ -112,7 +114,7 @@ def _arms(asked: argparse.Namespace) -> list[Arm]:
 
 def _contest(asked: argparse.Namespace, folder: Path, name: str, arms: Sequence[Arm]) -> dict[Any, Any]:
     """(arm, pairs) -> draw -> question -> measures."""
-    from bench.shared.parts import code_digest, part
+    from bench.shared.parts import part
     from quickstudy.core.tensors import digest
 
     results: dict[Any, Any] = {}
@@ -125,13 +127,21 @@ def _contest(asked: argparse.Namespace, folder: Path, name: str, arms: Sequence[
                 key = {
                     "arm": [arm.name, arm.turns, arm.mix, pairs],
                     "theta": digest({**arm.student.theta, **_weights(arm.student)}) if arm.student else "",
-                    "code": code_digest("kinds", "text", "learners", "backbones"),
+                    "code": _code(),
                     "draw": [WAYS, DRAWS, PAIRS, [list(one.turns) for one in draw.query]],
                 }
                 where = f"{name}.{draw.seed}.{arm.name}.{pairs}".replace(" ", "_")
                 made = part(asked.parts, where, key, lambda a=arm, d=draw, p=pairs: _answered(a, d, d.support[:p]))
                 results.setdefault((arm.name, pairs), {})[str(draw.seed)] = made
     return results
+
+
+def _code() -> str:
+    """Of what the answers depend on, besides weights."""
+    import quickstudy
+
+    root = Path(quickstudy.__file__).parent
+    return hashlib.sha256(b"".join((root / f"{name}.py").read_bytes() for name in CODE)).hexdigest()[:16]
 
 
 def _weights(student: Any) -> Any:

@@ -246,6 +246,10 @@ FORMATS = {
         "query,candidate,label\nq,x,0\nq,y,1\nr,z,1\nr,x,0\n",
         [("q", ["y"], XY), ("r", ["z"], ["z", "x"])],
     ),
+    "interactions.csv": (
+        "user,item,rating\nu,x,5\nu,y,4\nv,y,2\nu,z,1\nv,x,4\nw,z,5\nw,y,4\n",
+        [(["x"], "y", ["y", "z"])],
+    ),
     "squad.jsonl": (
         '{"question": "q", "context": "One. The answer is two. Three.", "answers": [{"text": "two", "start": 19}]}\n',
         [("q", "The answer is two.")],

@@ -70,18 +70,19 @@ def test_learners_take_relations(learner: str) -> None:
         assert json.loads(json.dumps(KIND.record(answer)))["label"] == answer.label
 
 
-def test_none_holds_where_nothing_else_fits() -> None:
-    """Without any example of it: a score of zero, which relations that do not fit fall below."""
-    made = build(LEARNERS, {"name": "prior_head"}, "learner", {"backbone": few.backbone()})
-    theta = few.start(made)
-    support = KIND.encode(EXAMPLES[:4], CLASSES)
-    adapted = made.adapt(theta, support, KIND.loss)
-    score = scorer(made, theta, adapted)(support)[:, 0]
-    gold = support.gold.flatten()
-    assert (score.argmax(-1) == gold).all()
-    away = {"head.weight": adapted["head.weight"], "head.bias": adapted["head.bias"] - torch.tensor([9.0, 9.0, 0.0])}
-    answers = KIND.answer(scorer(made, theta, away), {}, EXAMPLES[:4], CLASSES)
-    assert {answer.label for answer in answers} == {NONE}
+def test_none_holds_where_a_text_looks_like_no_relation() -> None:
+    """Without any example of it, by how the task's own examples look that were left out of learning."""
+    support = [one for one in EXAMPLES if one.label != NONE] * 4
+    fitted = KIND.fit(lambda batch: torch.zeros(0), support, CLASSES)
+    assert fitted["kind.none"] == 2
+    usual = torch.arange(10.0)
+    fitted |= {"kind.usual": usual, "kind.log_temperature": torch.zeros(())}
+    scores = torch.tensor([[1.0, 0.0, -9.0], [1.9, 2.5, -9.0], [8.0, 0.0, -9.0]])
+    said = KIND.answer(lambda batch: scores[:, None], fitted, EXAMPLES[:3], CLASSES)
+    assert [one.label for one in said] == [NONE, "born in", "mother"]
+    assert (scores[:, 2] == -9).all()
+    assert "kind.none" not in KIND.fit(lambda batch: torch.zeros(0), EXAMPLES, CLASSES)
+    assert "kind.none" not in KIND.fit(lambda batch: torch.zeros(0), EXAMPLES[:4], {"mother": "", "born in": ""})
 
 
 def test_slopes_run_through_all_three_parts() -> None:

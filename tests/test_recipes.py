@@ -76,5 +76,30 @@ def _related(path: Path, name: str) -> Path:
     return path
 
 
-STAND_INS = {"writing": _written, "answering": _answered, "relation": _related}
+def _tagged(path: Path, name: str) -> Path:
+    rows = [
+        {"tokens": [name, "has", first, second], "tags": ["O", "O", f"B-{topic}", f"I-{topic}"]}
+        for topic, words in TOPICS.items()
+        for first in words.split()
+        for second in words.split()
+    ]
+    path = path.with_suffix(".jsonl")
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+def _matched(path: Path, name: str) -> Path:
+    words = [word for group in TOPICS.values() for word in group.split()]
+    path = path.with_suffix(".csv")
+    path.write_text("\n".join(["query,answer", *(f"{name} {one} {word},{word}" for word in words for one in words)]))
+    return path
+
+
+STAND_INS = {
+    "writing": _written,
+    "answering": _answered,
+    "relation": _related,
+    "matching": _matched,
+    "tagging": _tagged,
+}
 """kind -> what writes its examples; labelled texts do for the others"""

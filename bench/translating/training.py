@@ -1,7 +1,7 @@
 """How the small Transformer is trained before it meets the new pair: not, plainly, or by meta-learning, each on as many
 examples."""
 
-import itertools
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,14 +68,12 @@ def trained(
     mixture = Mixture(pairs.sources(data, own), 0.0)
     drawn = stream(mixture, own, Shape(1, arm.shots, arm.queries), plan)
     later = 0 if start is None else 100_000  # no episode of the beginning comes again
-    judged = itertools.count()
-
     def episodes(step: int, history: History) -> list[Episode]:
         return drawn(step + later, history)
 
     def latest(at: Params) -> Validation:
-        """The last theta is wanted, not the best one: every arm gets as many examples."""
-        return Validation(score := float(next(judged)), 0.0, (score,))
+        """The last theta is wanted, not the best one: every arm gets as many examples, also in a run that goes on."""
+        return Validation(score := time.time(), 0.0, (score,))
 
     return loop.meta_train(learner, theta, episodes, latest, plan, folder, _told, name).theta
 

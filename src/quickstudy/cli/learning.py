@@ -12,13 +12,16 @@ if TYPE_CHECKING:
     from quickstudy.doubts import Check
     from quickstudy.task import Task
 
-KINDS = ("classification", "multilabel")
+KINDS = (
+    "classification", "multilabel", "matching", "extracting", "tagging", "answering", "relation", "vectors", "writing",
+    "language_model",
+)  # fmt: skip
 MODELS = ("minilm", "e5-small", "smollm2")
 LEARNERS = (
     "prior_head", "prototypes", "frozen_linear", "fine_tune", "maml", "anil", "meta_sgd", "maml_pp", "proto_maml",
     "imaml", "reptile", "neighbours", "names_alone",
     "ridge", "named_prototypes", "matching", "relation_network", "leopard", "learned_optimizer", "policy_gradient",
-    "shared_space", "meta_mapping", "in_context", "tuned", "aligned",
+    "shared_space", "meta_mapping", "in_context", "tuned", "aligned", "reptile_adam",
 )  # fmt: skip
 """what the catalogue knows, for completion, which must not wait for torch; a test compares them"""
 BUDGETS = ("1s", "10s", "1m")

@@ -79,7 +79,7 @@ def left_out(learner: Learner, theta: Params, kind: TaskKind, support: Batch) ->
     return torch.cat(scores), batch_rows(support, torch.tensor(places))
 
 
-def _parts(gold: Sequence[int], least: int) -> Iterator[list[int]]:
+def _parts(gold: Sequence[int], least: int = 1) -> Iterator[list[int]]:
     """Which examples are left out together: from all classes alike, and from classes of more than `least`."""
     count = Counter(gold)
     dealt = sorted((place for place, own in enumerate(gold) if own >= 0 and count[own] > least), key=gold.__getitem__)

@@ -7,6 +7,7 @@
 | an FAQ | question, answer, and more questions, parted by a bar |
 | multiple choice | question, choices, answer: the text, label or place of one; or a column a choice |
 | dialogues | turns, or messages with role and content: each reply becomes a row |
+| interactions | user, item (its text), rating or liked: what a user liked asks for what the user liked last |
 | judged pairs | query, candidate, label 0 or 1: the rows of one query become one |
 | questions on a text | question, context, answers with their start: the answer is the sentence |
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from quickstudy.core.types import QuickstudyError
-from quickstudy.episodes import files
+from quickstudy.episodes import files, interactions
 from quickstudy.episodes.cleaning import clean_value
 from quickstudy.episodes.matching_rows import QUERY, RIGHT, plain_row, queries
 from quickstudy.episodes.records import Problems, Record
@@ -32,8 +33,12 @@ def records(
     `columns`: {field: column of the file} where the file's own names say too little, such as {"query": "Kundenfrage"}.
     Errors: QuickstudyError for what cannot be read; rows that cannot be used go to `problems`, or raise."""
     judged: dict[str, Record] = {}
+    opinions: list[interactions.Opinion] = []
     for row in files.rows(path, None, problems):
         fields = _renamed(str(path), clean_value(row.fields), columns)
+        if (opinion := interactions.opinion(row.where, plain_row(fields))) is not None:
+            opinions.append(opinion)
+            continue
         label = _JUDGED.get(str(fields.get("label")).casefold())
         pair = label is not None and _pair(plain_row(fields))
         if pair:
@@ -47,6 +52,7 @@ def records(
                 raise QuickstudyError(f"{row.where}: {what}; correct the row or remove it.") from None
             problems.add("rows that could not be used", row.where, what)
     yield from judged.values()
+    yield from interactions.asked(opinions)
 
 
 def _renamed(title: str, fields: dict[str, Any], columns: Mapping[str, str] | None) -> dict[str, Any]:
@@ -62,8 +68,9 @@ def _renamed(title: str, fields: dict[str, Any], columns: Mapping[str, str] | No
 def _pair(row: dict[str, Any]) -> tuple[str, str] | None:
     """Query and candidate of a row that is a pair of texts and nothing else."""
     asked, right = (next((row[name] for name in names if name in row), None) for names in (QUERY, RIGHT))
-    texts = isinstance(asked, str) and isinstance(right, str) and asked.strip() and right.strip()
-    return (asked, right) if texts else None
+    if isinstance(asked, str) and isinstance(right, str) and asked.strip() and right.strip():
+        return asked, right
+    return None
 
 
 def _gather(judged: dict[str, Record], where: str, asked: str, candidate: str, fits: bool) -> None:

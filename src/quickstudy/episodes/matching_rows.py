@@ -45,7 +45,7 @@ def plain_row(fields: Fields) -> dict[str, Any]:
 def _pairs(row: dict[str, Any], talk: Any) -> Iterator[dict[str, Any]]:
     """A pair, a triple, or a line of an FAQ."""
     asked = talk if talk is not None else _first(row, QUERY)
-    right = _first(row, RIGHT)
+    right = _first(row, (*RIGHT, "label"))
     if asked is None:
         raise QuickstudyError(f"nothing says what is asked; name a field {QUERY[0]}, {QUERY[1]} or {QUERY[2]}")
     if isinstance(asked, list):
@@ -89,8 +89,7 @@ def _choices(row: dict[str, Any]) -> tuple[list[str], list[str]]:
     """Labels and texts of the choices: a list, a list of objects, an object of two lists, or a column each."""
     given = _first(row, CHOICES)
     if isinstance(given, Mapping):
-        texts = [str(one) for one in given.get("text", ())]
-        labels = [str(one) for one in given.get("label", ())]
+        texts, labels = ([str(one) for one in _several(given.get(name) or ())] for name in ("text", "label"))
         return (labels if len(labels) == len(texts) else _letters(len(texts))), texts
     if isinstance(given, str):
         given = [one for one in re.split(r"\s*\|\s*|\n", given) if one.strip()]
@@ -119,9 +118,10 @@ def _replies(talk: Any) -> Iterator[dict[str, Any]]:
 def _sentence_of(context: str, answers: Any) -> str:
     """The sentence of a context in which its first answer begins."""
     if isinstance(answers, Mapping):  # as in Hugging Face's squad
-        starts: Iterable[Any] = answers.get("answer_start", ())
+        starts: Iterable[Any] = _several(answers.get("answer_start") or ())
     else:
-        starts = [one.get("start", one.get("answer_start")) for one in answers if isinstance(one, Mapping)]
+        found = [one for one in _several(answers) if isinstance(one, Mapping)]
+        starts = [one.get("start", one.get("answer_start")) for one in found]
     for at in starts:
         for start, end in sentences(context):
             if isinstance(at, int) and start <= at < end:

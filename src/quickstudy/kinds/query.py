@@ -106,9 +106,7 @@ def _own(given: Any, right: tuple[str, ...]) -> tuple[str, ...]:
         raise QuickstudyError(f"{len(own)} different candidates; give from 2 to {MOST_CANDIDATES}")
     for one in right:
         if one not in own:
-            raise QuickstudyError(
-                f"the right candidate {one!r:.60} is not among its {len(own)} candidates"
-            )
+            raise QuickstudyError(f"the right candidate {one!r:.60} is not among its {len(own)} candidates")
     return own
 
 

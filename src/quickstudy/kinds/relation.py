@@ -2,7 +2,8 @@
 
 A unit has three parts: the text, and its two entities as they are read in it, between words that say which is which
 (after the entity markers of Baldini Soares et al. 2019, section 3.3; docs/findings.md compares others). The class
-called `none` has no name that means anything, so it holds where examples of it say so or nothing else fits.
+called `none` has no name that means anything: it holds where examples of it say so or, without any, where a text looks
+less like each relation than most of the examples did that were left out of learning.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,9 @@ from quickstudy.text.reader import Reader
 NONE = "no relation"
 PARTS = 3
 HEAD, TAIL, BEHIND, GAP = " head : ", " tail : ", " , ", " … "
+UNLIKE = 0.2
+"""The share of a task's own examples, left out of learning, that look less like any relation than what is taken for
+none, where no example of none was given. Of those tried, as much of both is judged right by it (findings.md)."""
 SLACK = 4
 """tokens by which a shortened text may be longer than its pieces: words that were cut in two"""
 
@@ -73,7 +77,8 @@ class Relation:
     def fit(self, score: Score, support: Sequence[Related], classes: Classes) -> Params:
         if len(classes) < 2:
             raise QuickstudyError(f"there is only one relation; a task needs two or more, or {self.none!r} beside it")
-        return {}
+        unshown = self.none in classes and all(example.label != self.none for example in support)
+        return {"kind.none": torch.tensor(list(classes).index(self.none))} if unshown else {}
 
     def calibrate(self, scores: Tensor, unseen: Batch) -> Params:
         return self._choice.calibrate(scores, unseen)
@@ -82,6 +87,10 @@ class Relation:
         text, cut = self._text(examples)
         with torch.no_grad():
             scores = score(Batch(text, torch.full((len(examples), 1), IGNORE), None))[:, 0]
+        if "kind.none" in fitted and "kind.usual" in fitted:  # a head made without examples of it never says it
+            usual = fitted["kind.usual"].to(scores)
+            scores = scores.clone()
+            scores[:, int(fitted["kind.none"])] = torch.quantile(usual, UNLIKE)
         return predictions(scores, cut, fitted, classes)
 
     def record(self, answer: Prediction) -> dict[str, Any]:

@@ -27,8 +27,8 @@ def named(batch: Batch) -> Text:
     """The names of the C classes, which a learner that makes a head for each cannot do without."""
     if batch.names is None:
         raise QuickstudyError(
-            "this learner chooses among named classes, and this batch names none; take a kind of task that has some, or, "
-            "for one that writes, a learner that moves the model: fine_tune, maml, reptile, in_context"
+            "this learner chooses among named classes, and this batch names none; take a kind of task that has some, "
+            "or, for one that writes, a learner that moves the model: fine_tune, maml, reptile, in_context"
         )
     return batch.names
 
