@@ -28,30 +28,34 @@ LEARNERS = {
 """learner -> the outer rates of what it learns"""
 KINDS: dict[str, dict[str, Any]] = {
     "classification": {
-        "train": ("clinc150/train", "snips/train", "goemotions/original.train", "csabstruct/train"),
-        "validation": ("mag7/valid",),
-        "test": ("banking77/test", "tfns_test/test", "hint3/sofmattress.test"),
+        "train": (
+            "meta-train/clinc150/train", "meta-train/snips/train", "meta-train/goemotions/original.train",
+            "meta-train/csabstruct/train",
+        ),
+        "validation": ("meta-train/mag7/valid",),
+        "test": ("development/banking77/test", "development/tfns_test/test", "development/hint3/sofmattress.test"),
         "ways": [2, 6], "shots": [0, 5], "queries": 4,
         "judged": Shape(5, 5, 5),
     },
     "tagging": {
-        "train": ("wnut17/train", "wikigold/all", "btc_twitter/f"),
-        "validation": ("btc_twitter/a",),
-        "test": ("crossner/ai.valid", "crossner/science.valid"),
+        "train": ("meta-train/wnut17/train", "meta-train/wikigold/all", "meta-train/btc_twitter/f"),
+        "validation": ("meta-train/btc_twitter/a",),
+        "test": ("development/crossner/ai.valid", "development/crossner/science.valid"),
         "ways": [2, 4], "shots": [0, 5], "queries": 3,
         "judged": Shape(None, 5, 5),
     },
     "matching": {
-        "train": ("chatterbot_corpus/en", "squadshifts/new_wiki"),
-        "validation": ("squadshifts/reddit",),
-        "test": ("covid_faq/all", "camrest676/all"),
+        "train": ("meta-train/chatterbot_corpus/en", "meta-train/squadshifts/new_wiki"),
+        "validation": ("meta-train/squadshifts/reddit",),
+        "test": ("development/covid_faq/all", "development/camrest676/all"),
         "ways": [20, 20], "shots": [0, 0], "queries": 1,
         "judged": Shape(50, 0, 1),
     },
     "relation": {
-        "train": ("fewrel/val_wiki",),
-        "validation": (),
-        "test": ("fewrel_nyt/val_nyt",),
+        "train": ("meta-train/fewrel/val_wiki",),
+        "validation": ("development/semeval2010_t8/train",),
+        "test": ("development/fewrel_nyt/val_nyt",),
+        "without": ["P25", "P40", "P410", "P412", "P413", "P463", "P921", "P2094"],  # those that nyt has, too
         "ways": [3, 5], "shots": [0, 5], "queries": 4,
         "judged": Shape(5, 1, 5),
     },
@@ -155,13 +159,15 @@ def _arm(
 def _recipe(folder: Path, learner: str, kinds: list[str], every: list[str], seed: int) -> dict[str, Any]:
     def source(kind: str, name: str, side: str) -> dict[str, Any]:
         own = KINDS[kind]
-        table: dict[str, Any] = {"path": str(_place(folder, "meta-train", name)), "name": name, "rows": ROWS}
+        table: dict[str, Any] = {"path": str(_place(folder, name)), "name": name, "rows": ROWS}
         table |= {"kind": {"name": kind}}
         table |= {key: own[key] for key in ("ways", "shots", "queries")}
-        return table | {"weight": 1 / len(own["train"])} if side == "train" else table
+        if side == "train":
+            table |= {"weight": 1 / len(own["train"]), "without": own.get("without", [])}
+        return table
 
     def test(kind: str, name: str) -> dict[str, Any]:
-        return {"path": str(_place(folder, "development", name)), "name": name, "kind": {"name": kind}}
+        return {"path": str(_place(folder, name)), "name": name, "kind": {"name": kind}}
 
     return {
         "student": {"backbone": "minilm", "scope": "last(2)"},
@@ -178,8 +184,8 @@ def _recipe(folder: Path, learner: str, kinds: list[str], every: list[str], seed
     }  # fmt: skip
 
 
-def _place(folder: Path, side: str, name: str) -> Path:
-    return (folder / side / f"{name}.jsonl").resolve()
+def _place(folder: Path, name: str) -> Path:
+    return (folder / f"{name}.jsonl").resolve()
 
 
 def _judged(folder: Path, student: Any, kind: str, seed: int, episodes: int) -> dict[str, dict[str, float]]:
@@ -193,7 +199,7 @@ def _judged(folder: Path, student: Any, kind: str, seed: int, episodes: int) -> 
     takes_part = {"student": Contestant(student.steady(), student.theta)}
     found: dict[str, dict[str, float]] = {}
     for name in KINDS[kind]["test"]:
-        loaded = given_kinds.load(_place(folder, "development", name), made)
+        loaded = given_kinds.load(_place(folder, name), made)
         source = Source(name, loaded.examples, loaded.classes)
         first, shape = 1000 * (seed + 1), narrowed(KINDS[kind]["judged"], source, made)
         draws = [draw(source, made, shape, first + number) for number in range(episodes)]
