@@ -105,6 +105,8 @@ def test_what_is_for_labels_alone_says_so(model: str) -> None:
             call()
     with pytest.raises(QuickstudyError, match="budget"):
         qs.load(model).learn(EXAMPLES["tagging"], kind="tagging", budget="10s")
+    with pytest.raises(QuickstudyError, match="labels are for kinds"):
+        qs.load(model).learn(EXAMPLES["answering"], ["a", "b"], kind="answering")
     with pytest.raises(QuickstudyError, match="unlabelled"):
         qs.load(model).learn(EXAMPLES["tagging"], kind="tagging", unlabelled=["a pin"])
 

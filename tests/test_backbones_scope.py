@@ -99,5 +99,5 @@ def test_two_parts_are_joined_by_mean_difference_its_size_and_likeness() -> None
     assert found.tolist() == pytest.approx([2.0, 3.0, -2.0, 2.0, 2.0, 2.0, LIKENESS * (cosine - 0.5)])
     alike = join(torch.stack([first, first])[None, None])[0, 0]
     assert alike.tolist() == pytest.approx([1.0, 4.0, 0.0, 0.0, 0.0, 0.0, LIKENESS / 2])
-    with pytest.raises(ValueError, match="one part or two"):
-        join(torch.zeros(1, 1, 3, 2))
+    with pytest.raises(ValueError, match="one part, two or three"):
+        join(torch.zeros(1, 1, 4, 2))

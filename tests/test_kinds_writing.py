@@ -364,3 +364,9 @@ def test_writing_is_meta_trained_by_a_recipe(folder: str, tmp_path: Path) -> Non
     again = load(tmp_path / "run" / "student.qs")
     said = again.learn(PAIRS, kind={"name": "writing", "longest": 24}).predict(["a man"])
     assert isinstance(said[0], Sentence)
+
+
+def test_an_overlap_is_less_than_its_window() -> None:
+    own = LanguageModel(reader(), window=8, overlap=9)
+    with pytest.raises(QuickstudyError, match="`overlap` is 9 and `window` 8"):
+        own.encode([own.read({"text": "a man runs"})], ANSWER)

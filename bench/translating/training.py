@@ -68,6 +68,7 @@ def trained(
     mixture = Mixture(pairs.sources(data, own), 0.0)
     drawn = stream(mixture, own, Shape(1, arm.shots, arm.queries), plan)
     later = 0 if start is None else 100_000  # no episode of the beginning comes again
+
     def episodes(step: int, history: History) -> list[Episode]:
         return drawn(step + later, history)
 

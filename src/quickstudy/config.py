@@ -23,7 +23,7 @@ from quickstudy.kinds.answering import Answering
 from quickstudy.kinds.classification import Classification
 from quickstudy.kinds.extracting import Extracting
 from quickstudy.kinds.language_model import LanguageModel
-from quickstudy.kinds.matching import Matching as Ranking
+from quickstudy.kinds.matching import Matching as MatchingKind
 from quickstudy.kinds.multilabel import MultiLabel
 from quickstudy.kinds.relation import Relation
 from quickstudy.kinds.rewards import exact_match, example_f1, macro_f1
@@ -96,7 +96,7 @@ WITHIN: Mapping[str, Mapping[str, Any]] = {"policy_gradient": {"inner": {"name":
 KINDS: Mapping[str, type] = {
     "classification": Classification,
     "multilabel": MultiLabel,
-    "matching": Ranking,
+    "matching": MatchingKind,
     "extracting": Extracting,
     "tagging": Tagging,
     "answering": Answering,
@@ -128,10 +128,12 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "language_model": ("text",),
 }
 """kind -> the fields of a record, in the order in which a tuple holds them"""
-CHOOSING: tuple[type, ...] = (Ranking, Extracting)
+CHOOSING: tuple[type, ...] = (MatchingKind, Extracting)
 """Kinds whose classes are texts to choose from, of which there may be very many."""
 WRITING: tuple[type, ...] = (Writing, LanguageModel)
 """Kinds whose classes are the vocabulary of a model that writes."""
+UNLABELLED: tuple[type, ...] = (*WRITING, Answering)
+"""Kinds whose classes are none that a user names."""
 REWARDS: Mapping[str, Reward] = {"exact_match": exact_match, "macro_f1": macro_f1, "example_f1": example_f1}
 
 

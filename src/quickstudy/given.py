@@ -65,8 +65,12 @@ def everything(
     columns: Mapping[str, str] | None = None,
 ) -> tuple[Gathered, TaskKind]:
     """What a task of any kind is learned from, and the kind itself."""
+    if not isinstance(kind, str | Mapping | None):
+        raise QuickstudyError(f"kind is {kind!r:.40}; give a name, or a table of the name and its settings")
     table = {"name": kind} if isinstance(kind, str) else dict(kind or {})
     name = str(table.get("name", "")).partition(".v")[0]
+    if table and "name" not in table:
+        config.build(config.KINDS, table, "kind", {})  # which says that there is no name
     if not name or config.pick(config.KINDS, name, "kind") in config.LABELLED:
         found = gathered(examples, labels, name or None, columns)
         return found, _kind(reader, {**found.kind, **{key: table[key] for key in table if key != "name"}})

@@ -11,6 +11,7 @@ from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes import files, loading
 from quickstudy.episodes.loading import Loaded
 from quickstudy.episodes.records import Problems, Record
+from quickstudy.episodes.values import as_label, as_labels, is_missing
 from quickstudy.kinds import tagged
 
 Examples = str | Path | Iterable[Any]
@@ -35,7 +36,7 @@ def gathered(examples: Examples, kind: TaskKind, columns: Mapping[str, str] | No
     rows = []
     for number, example in enumerate(examples, start=1):
         try:
-            rows.append(Record(f"example {number}", _fields(example, kind, order)))
+            rows.append(Record(f"example {number}", _labelled(_fields(example, kind, order))))
         except QuickstudyError as error:
             problems.add("examples that could not be used", f"example {number}", str(error))
     if not rows and not problems.all("the examples"):
@@ -46,6 +47,19 @@ def gathered(examples: Examples, kind: TaskKind, columns: Mapping[str, str] | No
 def _loaded(title: str, rows: list[Record], kind: TaskKind, problems: Problems) -> Loaded:
     most = loading.MOST_ROWS if isinstance(kind, config.CHOOSING) else loading.MOST_CLASSES
     return loading.gather(title, rows, kind, problems, "allow", most)
+
+
+def _labelled(fields: dict[str, Any]) -> dict[str, Any]:
+    """With labels as a file would give them: `labels` for several, and neither where there is none."""
+    found = {key: value for key, value in fields.items() if key not in ("label", "labels")}
+    given = fields.get("labels") if fields.get("labels") is not None else fields.get("label")
+    if is_missing(given):
+        return found
+    if isinstance(given, set | frozenset):
+        return {**found, "labels": sorted(map(as_label, given))}
+    if isinstance(given, list | tuple) or "labels" in fields:
+        return {**found, "labels": as_labels(list(given) if isinstance(given, tuple) else given)}
+    return {**found, "label": as_label(given)}
 
 
 def _fields(example: Any, kind: TaskKind, order: tuple[str, ...]) -> dict[str, Any]:

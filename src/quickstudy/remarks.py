@@ -3,24 +3,38 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from quickstudy import config
+from quickstudy import budgets, config
 from quickstudy.backbones.languages import warn_about
 from quickstudy.backbones.loaded import Loaded
+from quickstudy.backbones.vectors import width_of
 from quickstudy.core.protocols import TaskKind
 from quickstudy.core.types import QuickstudyError
 from quickstudy.kinds import labelled
 from quickstudy.kinds.labelled import Labelled
+from quickstudy.kinds.vectors import Vectors
 from quickstudy.text.names import named
 from quickstudy.text.reader import Reader
 
 
 def on_task(loaded: Loaded, kind: TaskKind, classes: Mapping[str, str], examples: Sequence[Any]) -> list[str]:
-    """Sentences on what a task of any kind is to be learned from."""
+    """Sentences on what a task of any kind is to be learned from. QuickstudyError where the backbone cannot read it."""
+    if isinstance(kind, Vectors) and width_of(loaded.name) is None:
+        raise QuickstudyError(f"{loaded.name} reads texts; for vectors, load 'vectors:N', with N numbers each")
+    if width_of(loaded.name) is not None and not isinstance(kind, Vectors):
+        raise QuickstudyError('this student judges given vectors and reads no text; learn with kind="vectors"')
     if isinstance(kind, config.LABELLED):
         return on_classes(classes, examples) + on_texts(loaded, kind.reader, examples, classes)
     texts = [text for example in examples for text in kind.texts(example)]
     doubt = warn_about(texts or list(classes), loaded.languages)
     return [doubt] if doubt else []
+
+
+def check_fits(kind: TaskKind, labels: Any, budget: str) -> None:
+    """QuickstudyError for what a kind has no use for."""
+    if labels and isinstance(kind, config.UNLABELLED):
+        raise QuickstudyError("labels are for kinds that choose among named classes, and this is none; leave them out")
+    if budget != budgets.DEFAULT and not isinstance(kind, config.LABELLED):
+        raise QuickstudyError(f"budget {budget!r} is for tasks of labels, and this is none; leave the budget out")
 
 
 def on_texts(loaded: Loaded, reader: Reader, examples: Sequence[Labelled], names: Iterable[str] = ()) -> list[str]:

@@ -25,11 +25,12 @@ class Retriever:
     """Finds the best of a task's candidates without scoring all of them.
 
     The candidates' vectors are the rows of the task's head, with its bias as a last column. What is found is scored
-    exactly as the task scores it; only what is not found may be missing.
+    exactly as the task scores it; only what is not found may be missing. Of more than `core.index.EXACT` candidates
+    faiss finds them (`pip install 'quickstudy[index]'`).
     """
 
     def __init__(self, task: Task, index: Index | None = None) -> None:
-        """`index` is one that `of` made of this very task, as `core.index.load` gives it back."""
+        """`index`: that of another Retriever of this very task, or one that looks into more or fewer lists."""
         if not isinstance(task.kind, Matching):
             raise QuickstudyError("only a task of the kind matching has candidates to search")
         self.task = task

@@ -71,8 +71,7 @@ class Student:
         doubts = remarks.on_task(self.loaded, made, found.classes, found.examples)
         for warning in (*found.problems, *doubts):
             warnings.warn(str(warning), QuickstudyWarning, stacklevel=2)
-        if budget != budgets.DEFAULT and not isinstance(made, config.LABELLED):
-            raise QuickstudyError(f"budget {budget!r} is for tasks of labels, and this is none; leave the budget out")
+        remarks.check_fits(made, labels, budget)
         pool = without_labels.texts(unlabelled, columns)
         task = Task.learned(self, made, found.classes, found.examples, name, budget, pool)
         if not found.examples and isinstance(made, config.LABELLED) and _says_nothing(task):

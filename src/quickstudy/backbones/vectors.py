@@ -16,7 +16,8 @@ from torch import Tensor
 from quickstudy.backbones import bytelevel
 from quickstudy.backbones.encoder import Precision
 from quickstudy.backbones.scope import HEAD, Scope
-from quickstudy.core.types import NUMBER, Lower, Params, QuickstudyError, Text
+from quickstudy.backbones.writing import writer
+from quickstudy.core.types import NUMBER, Lower, Marks, Params, QuickstudyError, Text
 
 NAME = re.compile(r"vectors:([1-9]\d{0,5})")
 """such as "vectors:512": vectors of 512 numbers"""
@@ -39,6 +40,10 @@ class Vectors:
     def height(self) -> int:
         """Errors: QuickstudyError always, since whoever asks for layers wants to move them."""
         raise QuickstudyError("given vectors come without weights that could move; leave budget and scope out")
+
+    def marks(self) -> Marks:
+        """Errors: QuickstudyError always, since nothing here writes."""
+        return writer(self.writes).marks
 
     def init(self, rng: torch.Generator) -> Params:
         return {}

@@ -56,7 +56,7 @@ def _about(what: str, document: dict[str, Any], scalars: dict[str, float]) -> di
     }
     if what == "student":
         return common | {"about": dict(document["about"])}
-    shots = Counter(label for example in document["examples"] for label in example["labels"])
+    shots = Counter(label for example in document["examples"] for label in _labels(example))
     return common | {
         "name": str(document["name"]),
         "kind": dict(document["kind"]),
@@ -67,6 +67,12 @@ def _about(what: str, document: dict[str, Any], scalars: dict[str, float]) -> di
             for name, said in document["classes"].items()
         ],
     }
+
+
+def _labels(example: dict[str, Any]) -> set[str]:
+    """The classes that an example of any kind shows, as its record says them."""
+    named = [*example.get("labels", ()), *example.get("right", ()), *(one["type"] for one in example.get("spans", ()))]
+    return {str(name) for name in (*named, example.get("label")) if name is not None}
 
 
 def _scalars(tensors: dict[str, Any]) -> dict[str, float]:
@@ -94,9 +100,10 @@ def _lines(about: dict[str, Any]) -> list[str]:
     if about["what"] == "student":
         summary = about["about"].get("summary")
         return lines + ([f"{'training':<10} {plain(str(summary))}"] if summary else [])
+    parts = about["kind"].get("parts")
     texts = "left out of the file" if about["examples_left_out"] else str(about["examples"])
     lines += [
-        f"{'kind':<10} {about['kind']['name']}, {about['kind'].get('parts', 1)} text(s) an example",
+        f"{'kind':<10} {about['kind']['name']}" + (f", {parts} text(s) an example" if parts else ""),
         f"{'examples':<10} {texts}",
         f"{'classes':<10} {len(about['classes'])}",
     ]

@@ -31,7 +31,8 @@ SHOWN = 10
 Columns = Annotated[
     list[str] | None,
     typer.Option("--columns", metavar="FIELD=COLUMN", help="Which column holds what, where the guess is wrong: "
-                 "text=utterance, label=intent, pair=…, labels=…, description=…; may be repeated."),
+                 "text=utterance, label=intent, pair=…, labels=…, description=…; other kinds have fields of "
+                 "their own, such as query=… (docs/kinds.md); may be repeated."),
 ]  # fmt: skip
 Kind = Annotated[
     str | None,
@@ -57,7 +58,10 @@ PATIENCE = 120
 def learn(
     examples: Annotated[
         str | None,
-        typer.Argument(help="CSV, TSV, JSONL, JSON, Parquet, a folder with a sub-folder a class, or hf:owner/name."),
+        typer.Argument(
+            help="CSV, TSV, JSONL, JSON, Parquet, a folder with a sub-folder a class, or hf:owner/name. "
+            "Other kinds have formats of their own (docs/kinds.md)."
+        ),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The task's file, such as cards.qs.")] = ...,  # type: ignore[assignment]
     labels: Annotated[

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from quickstudy.core.files import shown
 from quickstudy.core.types import QuickstudyError
-from quickstudy.episodes.columns import CANONICAL
+from quickstudy.episodes.columns import CANONICAL, OTHER_FIELDS
 
 
 def check_place(output: Path) -> None:
@@ -28,7 +28,10 @@ def columns_of(written: Sequence[str] | None) -> dict[str, str] | None:
     found = {}
     for pair in (part for each in written or () for part in each.split(",")):
         field, equals, column = pair.partition("=")
-        if not equals or field.strip() not in CANONICAL or not column.strip():
-            raise QuickstudyError(f"--columns {pair}: write FIELD=COLUMN, where FIELD is one of {', '.join(CANONICAL)}")
+        if not equals or field.strip() not in CANONICAL + OTHER_FIELDS or not column.strip():
+            raise QuickstudyError(
+                f"--columns {pair}: write FIELD=COLUMN, where FIELD is one of {', '.join(CANONICAL)}, or of another "
+                f"kind's {', '.join(OTHER_FIELDS)}"
+            )
         found[field.strip()] = column.strip()
     return found or None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from quickstudy import config
 from quickstudy.cli.console import count, progress, say
 from quickstudy.cli.places import check_place
+from quickstudy.cli.rows import decoded
 from quickstudy.core.files import write_lines
 from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes import files
@@ -88,7 +89,7 @@ def _rows(task: "Task", input: str, columns: Sequence[str]) -> Iterator[tuple[di
 
 def _records(task: "Task", input: str) -> Iterator[Record]:
     if input == "-":
-        for number, line in enumerate(sys.stdin, start=1):
+        for number, line in enumerate(decoded(sys.stdin.buffer), start=1):
             yield Record(f"line {number}", {"text": line.rstrip("\r\n")})
         return
     name = config.name_of(config.KINDS, task.kind)

@@ -52,7 +52,7 @@ def read(path: Path | None, columns: Sequence[str], parts: int) -> Input:
     if path is None:
         if parts == 2:
             raise QuickstudyError("this task judges pairs of texts; give a CSV or JSONL with two columns")
-        return Input(_from_lines(_decoded(sys.stdin.buffer)), "lines")
+        return Input(_from_lines(decoded(sys.stdin.buffer)), "lines")
     try:
         if not path.is_file():
             raise QuickstudyError(f"{shown(path)}: there is no such file; check the name")
@@ -91,7 +91,7 @@ def _from_lines(lines: Iterator[str]) -> Iterator[Row]:
         yield Row(_clean("a line", text), {"text": text})
 
 
-def _decoded(stream: Any) -> Iterator[str]:
+def decoded(stream: Any) -> Iterator[str]:
     """UTF-8, with or without its mark; bytes that are none become \ufffd."""
     for number, line in enumerate(stream):
         if number == 0 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):

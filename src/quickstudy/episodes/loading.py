@@ -61,9 +61,11 @@ def gather(
     named = (label for example in examples for label in sorted(kind.labels(example)))
     classes = {label: described.get(label, "") for label in named} | described
     if not examples and not classes:
+        if problems.first() is None:
+            raise QuickstudyError(f"{title}: there is nothing in it; give at least one example.")
         raise QuickstudyError(
-            f"{title}: no row of it can be used; the first trouble is {problems.first()}; "
-            f"the fields are {_columns(rows)}."
+            f"{title}: no row of it can be used; the first trouble is {problems.first()}"
+            + (f"; the fields are {_columns(rows)}." if rows else ".")
         )
     if len(classes) > most_classes:
         raise QuickstudyError(

@@ -34,7 +34,7 @@ def records(
     Errors: QuickstudyError for what cannot be read; rows that cannot be used go to `problems`, or raise."""
     judged: dict[str, Record] = {}
     opinions: list[interactions.Opinion] = []
-    for row in files.rows(path, None, problems):
+    for row in files.rows(path, columns, problems):
         fields = _renamed(str(path), clean_value(row.fields), columns)
         if (opinion := interactions.opinion(row.where, plain_row(fields))) is not None:
             opinions.append(opinion)

@@ -7,7 +7,7 @@ do not come again, and is no better than none (docs/findings.md).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -80,6 +80,8 @@ class Extracting:
     def ask(self, value: Any) -> Document:
         if isinstance(value, Document):
             return Document(value.text)
+        if not isinstance(value, str | Mapping):
+            raise QuickstudyError(f"{value!r:.60} is no document; give a text")
         return Document(self.read({"text": value} if isinstance(value, str) else dict(value)).text)
 
     def brought(self, examples: Iterable[Document], classes: Classes) -> Classes:

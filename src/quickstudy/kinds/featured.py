@@ -24,7 +24,7 @@ def read(record: Any, width: int) -> Featured:
     labels = record.get("labels", record.get("label"))
     several = labels if isinstance(labels, list | tuple | set | frozenset) else [labels]
     names = dict.fromkeys(" ".join(str(label).split()) for label in several if label is not None)
-    return Featured(numbers(record.get("features"), width), tuple(name for name in names if name))
+    return Featured(numbers(_given(record), width), tuple(name for name in names if name))
 
 
 def write(example: Featured) -> dict[str, Any]:
@@ -36,8 +36,12 @@ def asked(value: Any, width: int) -> Featured:
     """A vector (a list, a tuple, an array), a dict or an example, of which nobody says what it is."""
     if isinstance(value, Featured):
         return value
-    given = value.get("features") if isinstance(value, Mapping) else value
-    return Featured(numbers(given, width))
+    return Featured(numbers(_given(value) if isinstance(value, Mapping) else value, width))
+
+
+def _given(record: Mapping[str, Any]) -> Any:
+    """Under the names that files have for it."""
+    return next((record[name] for name in ("features", "vector", "embedding") if name in record), None)
 
 
 def numbers(given: Any, width: int) -> tuple[float, ...]:

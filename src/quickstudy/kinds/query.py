@@ -16,6 +16,7 @@ from quickstudy.text.reader import Reader
 MOST_CANDIDATES = 10_000
 """that one query may bring itself; more are the task's"""
 _QUERY = ("query", "turns", "context", "question", "text", "messages")
+_CANDIDATES = ("candidates", "choices", "options", "endings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ def ask(value: Any) -> Query:
     if not isinstance(value, Mapping):
         return read({"query": value})
     asked = next((value[key] for key in _QUERY if value.get(key)), None)
-    return read({"query": asked, "candidates": value.get("candidates")})
+    given = next((value[key] for key in _CANDIDATES if value.get(key) is not None), None)
+    return read({"query": asked, "candidates": given.get("text") if isinstance(given, Mapping) else given})
 
 
 def write(example: Query) -> dict[str, Any]:

@@ -34,6 +34,8 @@ def read(record: Any) -> Related:
         record = {"text": record}
     if not isinstance(record, Mapping):
         raise QuickstudyError(f"{record!r:.60} is no example; give a text and its two entities")
+    if "labels" in record:
+        raise QuickstudyError("there are several labels, and two entities are related in one way; give one as label")
     label = " ".join(str(record.get("label") or "").split())
     tokens = record.get("tokens")
     if tokens is not None:

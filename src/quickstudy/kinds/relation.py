@@ -57,6 +57,8 @@ class Relation:
         return related.asked(value)
 
     def encode(self, examples: Sequence[Related], classes: Classes) -> Batch:
+        if not classes:
+            raise QuickstudyError("there is no relation to learn; give examples with labels, relations' names, or both")
         place = {name: number for number, name in enumerate(classes)}
         for example in examples:
             if example.label and example.label not in place:

@@ -60,6 +60,8 @@ class Vectors:
         return featured.asked(value, self.reader.limit)
 
     def encode(self, examples: Sequence[Featured], classes: Classes) -> Batch:
+        if not classes:
+            raise QuickstudyError("there is no label to learn; give vectors with labels")
         return Batch(self._text(examples), self._gold(examples, classes), _unsaid(len(classes)))
 
     def loss(self, scores: Tensor, batch: Batch) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from quickstudy.backbones.pooling import joined_width
 from quickstudy.core.protocols import Backbone, Speaker
-from quickstudy.core.types import Adapted, Batch, Params, QuickstudyError, Text
+from quickstudy.core.types import IGNORE, Adapted, Batch, Params, QuickstudyError, Text
 
 
 def score(units: Tensor, head: Adapted) -> Tensor:
@@ -36,7 +36,7 @@ def named(batch: Batch) -> Text:
 def membership(gold: Tensor, classes: int) -> Tensor:
     """Gold (B, U) or multi-hot (B, U, C) -> (n, C): 1 where a judged unit has a class; n = B U."""
     if gold.ndim == 3:
-        return gold.flatten(0, 1).float().clamp(min=0)
+        return torch.where(gold == IGNORE, 0.0, gold.float()).flatten(0, 1)
     flat = gold.flatten()
     return torch.nn.functional.one_hot(flat.clamp(min=0), classes).float() * (flat >= 0)[:, None]
 
@@ -48,7 +48,7 @@ def judged(gold: Tensor) -> int:
 
 def which_judged(gold: Tensor) -> Tensor:
     """(n,) bool: whether somebody judged a unit."""
-    return (gold if gold.ndim == 2 else gold.amin(-1)).flatten() >= 0
+    return (gold >= 0 if gold.ndim == 2 else (gold != IGNORE).any(-1)).flatten()
 
 
 def said(names: Tensor) -> Tensor:

@@ -119,7 +119,11 @@ def _stacked(made: Sequence[tuple[list[int], list[int]]], cut: Sequence[int], re
 def parts(frame: Frame, reader: Reader, texts: Sequence[str], window: int, overlap: int) -> tuple[Rows, Tensor]:
     """Whole texts as rows that are written from the beginning: each of `window` tokens at most and, where it is no
     text's first, with the `overlap` tokens before it as given. Also (B,) which text each row is of. Nothing is cut."""
-    if not 0 <= overlap < min(window, reader.limit) or window + overlap + len(frame.opens) >= reader.limit:
+    if not 0 <= overlap < window:
+        raise QuickstudyError(
+            f"`overlap` is {overlap} and `window` {window}; give an overlap that is less than the window"
+        )
+    if window + overlap + len(frame.opens) >= reader.limit:
         raise QuickstudyError(
             f"windows of {window} tokens behind {overlap} do not fit into the {reader.limit} that the model reads; "
             "lower `window` or `overlap`"
