@@ -84,7 +84,7 @@ def main() -> None:
         rows = []
         for kind in asked.kinds:
             start, alone, mixed = (found[kind][arm] for arm in ("start", kind, TOGETHER))
-            gap = compare(alone, mixed)
+            gap = compare(mixed, alone)
             figures[f"{learner} {kind}"] = {
                 "start": over_tasks(_lists(start)).mean,
                 "alone": over_tasks(_lists(alone)).mean,

@@ -59,7 +59,7 @@ def test_a_row_may_describe_a_class() -> None:
 @pytest.mark.parametrize(
     ("examples", "labels", "kind", "said"),
     [
-        ([], (), None, "no row"),
+        ([], (), None, "nothing in it"),
         ([], ["only"], None, "only the class 'only'"),
         ([("a", "x"), ("b", "x")], (), None, "every row has the label 'x'"),
         ([("a", "x"), (("b", "c"), "y")], (), None, "some a pair"),
