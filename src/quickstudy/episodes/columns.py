@@ -103,6 +103,19 @@ def mapping(source: str, rows: Sequence[Mapping[str, Any]], explicit: Mapping[st
     return found
 
 
+def renamed(title: str, fields: dict[str, Any], columns: Mapping[str, str] | None) -> dict[str, Any]:
+    """One row's fields, those that the user named, {field: column}, under the names of fields.
+
+    Errors: QuickstudyError that lists the columns, when one that the user named is not there."""
+    for key, name in (columns or {}).items():
+        if name in fields:
+            fields[key] = fields.pop(name)
+        elif key not in fields:
+            known = ", ".join(f"'{each}'" for each in list(fields)[:20])
+            raise QuickstudyError(f"{title}: there is no column '{name}' for {key}; the columns are {known}.")
+    return fields
+
+
 def _explicit(source: str, present: Sequence[str], explicit: Mapping[str, str] | None) -> dict[str, str]:
     found: dict[str, str] = {}
     for key, name in (explicit or {}).items():

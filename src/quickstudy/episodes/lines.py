@@ -8,10 +8,11 @@ from typing import Any
 from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes.columns import canonical
 from quickstudy.episodes.encodings import Encoding, text_lines
-from quickstudy.episodes.records import Problems, Record
+from quickstudy.episodes.records import Problems, Record, pass_over
 
 JSON_LIMIT = 1 << 28
 """bytes; a JSON file has to be read whole, so a larger one must be JSONL"""
+NO_OBJECT = "lines that are no JSON objects"
 
 
 def plain_lines(path: Path, encoding: Encoding) -> Iterator[Record]:
@@ -30,7 +31,7 @@ def json_lines(path: Path, encoding: Encoding, problems: Problems | None) -> Ite
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
-            _bad(where, f"this is no JSON object ({_reason(error)})", problems)
+            pass_over(problems, NO_OBJECT, where, f"this is no JSON object ({_reason(error)})")
             continue
         yield from _record(where, value, problems)
 
@@ -103,13 +104,7 @@ def _record(where: str, value: Any, problems: Problems | None) -> Iterator[Recor
     if isinstance(value, dict):
         yield Record(where, value)
     else:
-        _bad(where, f"an object in braces was expected, not {_named(value)}", problems)
-
-
-def _bad(where: str, what: str, problems: Problems | None) -> None:
-    if problems is None:
-        raise QuickstudyError(f"{where}: {what}; correct it or remove it.")
-    problems.add("lines that are no JSON objects", where, what)
+        pass_over(problems, NO_OBJECT, where, f"an object in braces was expected, not {_named(value)}")
 
 
 def _reason(error: Exception) -> str:

@@ -19,6 +19,7 @@ from typing import Any
 from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes import files, interactions
 from quickstudy.episodes.cleaning import clean_value
+from quickstudy.episodes.columns import renamed
 from quickstudy.episodes.matching_rows import QUERY, RIGHT, plain_row, queries
 from quickstudy.episodes.records import Problems, Record
 
@@ -35,7 +36,7 @@ def records(
     judged: dict[str, Record] = {}
     opinions: list[interactions.Opinion] = []
     for row in files.rows(path, columns, problems):
-        fields = _renamed(str(path), clean_value(row.fields), columns)
+        fields = renamed(str(path), clean_value(row.fields), columns)
         if (opinion := interactions.opinion(row.where, plain_row(fields))) is not None:
             opinions.append(opinion)
             continue
@@ -53,16 +54,6 @@ def records(
             problems.add("rows that could not be used", row.where, what)
     yield from judged.values()
     yield from interactions.asked(opinions)
-
-
-def _renamed(title: str, fields: dict[str, Any], columns: Mapping[str, str] | None) -> dict[str, Any]:
-    for key, name in (columns or {}).items():
-        if name in fields:
-            fields[key] = fields.pop(name)
-        elif key not in fields:
-            known = ", ".join(f"'{each}'" for each in list(fields)[:20])
-            raise QuickstudyError(f"{title}: there is no column '{name}' for {key}; the columns are {known}.")
-    return fields
 
 
 def _pair(row: dict[str, Any]) -> tuple[str, str] | None:

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from quickstudy.core.types import QuickstudyError
+
 
 class Record(NamedTuple):
     """One row of a source under the canonical names: text, pair, label or labels, description, domain."""
@@ -43,3 +45,10 @@ class Problems:
         """Everything collected; `where` names the source in the lines that only count."""
         more = {heading: count - self.most for heading, count in self._count.items() if count > self.most}
         return (*self._kept, *(Problem(where, f"{count} more {name}") for name, count in more.items()))
+
+
+def pass_over(problems: Problems | None, heading: str, where: str, what: str) -> None:
+    """Notes what cannot be used under its heading. QuickstudyError where nobody collects problems."""
+    if problems is None:
+        raise QuickstudyError(f"{where}: {what}; correct it or remove it.")
+    problems.add(heading, where, what)

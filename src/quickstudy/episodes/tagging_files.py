@@ -12,7 +12,7 @@ from quickstudy.episodes import files
 from quickstudy.episodes.encodings import Encoding, encoding_of, text_lines
 from quickstudy.episodes.lines import json_file, json_lines
 from quickstudy.episodes.parquet import parquet_rows
-from quickstudy.episodes.records import Problems, Record
+from quickstudy.episodes.records import Problems, Record, pass_over
 from quickstudy.episodes.tagging_exports import FIELDS, fields_of
 
 COLUMNS = (".conll", ".bio", ".iob", ".iob2", ".bioes", ".bilou", ".ner")
@@ -43,7 +43,7 @@ def records(
             try:
                 found = fields_of(fields, columns or {})
             except QuickstudyError as error:
-                _bad("rows that could not be used", where, str(error), problems)
+                pass_over(problems, "rows that could not be used", where, str(error))
                 continue
             if "tags" in found:
                 _report_repair(where, found, problems)
@@ -106,7 +106,7 @@ def _sentences(
         if not cells and rows:
             where = f"{place.name}, line {first}"
             if bad:
-                _bad("sentences that could not be read", where, f"this line has {bad}", problems)
+                pass_over(problems, "sentences that could not be read", where, f"this line has {bad}")
             else:
                 yield Record(where, _columns(rows, columns))
         if not cells:
@@ -155,9 +155,3 @@ def _report_repair(where: str, fields: Mapping[str, Any], problems: Problems | N
 
 def _texts(given: Any) -> TypeGuard[list[str]]:
     return isinstance(given, list) and all(isinstance(one, str) for one in given)
-
-
-def _bad(heading: str, where: str, what: str, problems: Problems | None) -> None:
-    if problems is None:
-        raise QuickstudyError(f"{where}: {what}; correct it or remove it.")
-    problems.add(heading, where, what)

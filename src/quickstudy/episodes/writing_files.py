@@ -17,8 +17,9 @@ from typing import Any
 from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes import files
 from quickstudy.episodes.cleaning import clean, clean_value
+from quickstudy.episodes.columns import renamed
 from quickstudy.episodes.encodings import encoding_of, text_lines
-from quickstudy.episodes.records import Problems, Record
+from quickstudy.episodes.records import Problems, Record, pass_over
 
 SOURCES = ("source", "src", "document", "context", "prompt", "input", "question", "text")
 TARGETS = ("target", "tgt", "summary", "response", "completion", "output", "answer", "refs", "references", "targets")
@@ -48,7 +49,7 @@ def records(
             try:
                 yield from _rows(str(path), Record(row.where, clean_value(row.fields)), columns)
             except RecursionError:
-                _bad(problems, row.where, "a value is nested too deeply")
+                pass_over(problems, "rows that could not be used", row.where, "a value is nested too deeply")
     except OSError as error:
         raise QuickstudyError(f"{path}: cannot be read ({error.strerror or error}); check the path.") from None
 
@@ -114,11 +115,16 @@ def _line_by_line(first: Path, second: Path, problems: Problems | None) -> Itera
         if source and target:
             yield Record(where, {"source": source, "target": target})
         elif source or target:
-            _bad(problems, where, f"the {'second' if source else 'first'} of the two files has nothing in this line")
+            pass_over(
+                problems,
+                "rows that could not be used",
+                where,
+                f"the {'second' if source else 'first'} of the two files has nothing in this line",
+            )
 
 
 def _rows(title: str, row: Record, columns: Mapping[str, str] | None) -> Iterator[Record]:
-    fields = _renamed(title, row.fields, columns)
+    fields = renamed(title, row.fields, columns)
     turns = next((fields[name] for name in TURNS if isinstance(fields.get(name), list)), None)
     unnamed = all(re.fullmatch(r"column \d+", name) for name in fields)
     if turns is None and unnamed and len(fields) > 2 and title.lower().endswith(("json", "jsonl")):
@@ -146,19 +152,3 @@ def _replies(turns: list[Any]) -> Iterator[dict[str, Any]]:
         known = any(isinstance(one, dict) and str(one.get("role", one.get("from", ""))) for one in turns)
         if (who in REPLIES) if known else place % 2:
             yield {"source": turns[max(0, place - MOST_TURNS) : place], "target": said}
-
-
-def _renamed(title: str, fields: dict[str, Any], columns: Mapping[str, str] | None) -> dict[str, Any]:
-    for key, name in (columns or {}).items():
-        if name in fields:
-            fields[key] = fields.pop(name)
-        elif key not in fields:
-            known = ", ".join(f"'{each}'" for each in list(fields)[:20])
-            raise QuickstudyError(f"{title}: there is no column '{name}' for {key}; the columns are {known}.")
-    return fields
-
-
-def _bad(problems: Problems | None, where: str, what: str) -> None:
-    if problems is None:
-        raise QuickstudyError(f"{where}: {what}; correct it or remove it.")
-    problems.add("rows that could not be used", where, what)

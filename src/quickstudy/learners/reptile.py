@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from quickstudy.core.protocols import Backbone, Slopes
+from quickstudy.core.protocols import Backbone, Learner, Slopes
 from quickstudy.core.types import Adapted, Batch, Episode, Loss, Params
 from quickstudy.learners.maml import Maml
 
@@ -35,10 +35,7 @@ class Reptile:
         return self._inner.predict(theta, adapted, query)
 
     def meta_gradient(self, theta: Params, episode: Episode, rng: torch.Generator) -> tuple[Params, Tensor]:
-        ended = self.adapt(theta, episode.support, episode.loss)
-        with torch.no_grad():
-            loss = episode.loss(self.predict(theta, ended, episode.query), episode.query)
-        return {name: value.detach() - ended[name] for name, value in theta.items()}, loss
+        return way_back(self, theta, episode)
 
     @property
     def _inner(self) -> Maml:
@@ -46,3 +43,11 @@ class Reptile:
 
     def _with_head(self, theta: Params) -> Params:
         return {**theta, "head.scale": torch.tensor(self.head_scale)}
+
+
+def way_back(learner: Learner, theta: Params, episode: Episode) -> tuple[Params, Tensor]:
+    """How far theta lies from where a learner's adaptation ends, and the query loss () there (eq. 4)."""
+    ended = learner.adapt(theta, episode.support, episode.loss)
+    with torch.no_grad():
+        loss = episode.loss(learner.predict(theta, ended, episode.query), episode.query)
+    return {name: value.detach() - ended[name] for name, value in theta.items()}, loss

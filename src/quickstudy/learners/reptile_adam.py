@@ -8,6 +8,7 @@ from torch import Tensor
 from quickstudy.core.protocols import Backbone, Slopes
 from quickstudy.core.types import Adapted, Batch, Episode, Loss, Params
 from quickstudy.learners.fine_tune import FineTune
+from quickstudy.learners.reptile import way_back
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,8 @@ class ReptileAdam:
         return self._inner.predict(theta, adapted, query)
 
     def meta_gradient(self, theta: Params, episode: Episode, rng: torch.Generator) -> tuple[Params, Tensor]:
-        ended = self.adapt(theta, episode.support, episode.loss)
-        with torch.no_grad():
-            loss = episode.loss(self.predict(theta, ended, episode.query), episode.query)
-        return {name: (value.detach() - ended[name]) / self.rate for name, value in theta.items()}, loss
+        slopes, loss = way_back(self, theta, episode)
+        return {name: slope / self.rate for name, slope in slopes.items()}, loss
 
     @property
     def _inner(self) -> FineTune:
