@@ -12,6 +12,7 @@ from quickstudy.core.types import QuickstudyError
 from quickstudy.kinds import labelled
 from quickstudy.kinds.labelled import Labelled
 from quickstudy.kinds.vectors import Vectors
+from quickstudy.starts import start_for
 from quickstudy.text.names import named
 from quickstudy.text.reader import Reader
 
@@ -27,6 +28,12 @@ def on_task(loaded: Loaded, kind: TaskKind, classes: Mapping[str, str], examples
     texts = [text for example in examples for text in kind.texts(example)]
     doubt = warn_about(texts or list(classes), loaded.languages)
     return [doubt] if doubt else []
+
+
+def on_start(origin: str, kind: str | Mapping[str, Any] | None) -> list[str]:
+    """A sentence where a start that ships would be better at this kind of tasks."""
+    better = start_for(origin, kind)
+    return [f"a start that learned how to learn such tasks ships; load({better!r})"] if better != origin else []
 
 
 def check_fits(kind: TaskKind, labels: Any, budget: str) -> None:

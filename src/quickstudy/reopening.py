@@ -15,8 +15,9 @@ from quickstudy.core.protocols import TaskKind
 from quickstudy.core.tensors import digest
 from quickstudy.core.types import Params, QuickstudyError
 from quickstudy.kinds.labelled import Labelled
+from quickstudy.starts import shipped
 from quickstudy.store.artifact import open_artifact
-from quickstudy.student import Student, backbone, check_weights, fresh, load, shipped
+from quickstudy.student import Student, backbone, check_weights, fresh, load
 from quickstudy.task import TASK, Task
 
 

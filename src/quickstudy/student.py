@@ -22,11 +22,11 @@ from quickstudy.backbones.passages import Passages
 from quickstudy.core.params import map_params
 from quickstudy.core.protocols import Backbone, Learner
 from quickstudy.core.types import OF_BACKBONE, Params, QuickstudyError, QuickstudyWarning, Text
+from quickstudy.starts import FOLDER, shipped, start_for
 from quickstudy.store.artifact import open_artifact, save_artifact
 from quickstudy.task import Task, settled
 from quickstudy.text.reader import Reader
 
-SHIPPED = Path(__file__).parent / "models"
 STUDENT = "student"
 DEFAULT_LEARNER = {"name": "prior_head"}
 
@@ -69,6 +69,7 @@ class Student:
         """
         found, made = given.everything(self.reader, examples, labels, kind, columns)
         doubts = remarks.on_task(self.loaded, made, found.classes, found.examples)
+        doubts += remarks.on_start(self.origin, kind)
         for warning in (*found.problems, *doubts):
             warnings.warn(str(warning), QuickstudyWarning, stacklevel=2)
         remarks.check_fits(made, labels, budget)
@@ -120,6 +121,7 @@ class Student:
 def load(
     model: str | Path = "minilm",
     *,
+    kind: str | Mapping[str, Any] | None = None,
     learner: Mapping[str, Any] | str | None = None,
     scope: str = "head",
     precision: Precision = "auto",
@@ -129,10 +131,11 @@ def load(
 
     `model`: a packaged backbone ("minilm", "e5-small", "smollm2"), a Hugging Face hub id, a local folder, or the
     file of a student that meta-training wrote. Unless `learner` is given, a backbone that ships with a meta-learned
-    start gets it. `learner` is a name or a table of name and fields; `scope` says what adaptation may move.
+    start gets it, and that for tasks of `kind` where there is one (kind "tagging": the start "minilm-tagging").
+    `learner` is a name or a table of name and fields; `scope` says what adaptation may move.
     """
-    if learner is None and scope == "head" and model in shipped():
-        return _opened(*_stamped(SHIPPED / f"{model}.student"), str(model), precision, device)
+    if learner is None and scope == "head" and (start := start_for(str(model), kind)) in shipped():
+        return _opened(*_stamped(FOLDER / f"{start}.student"), start, precision, device)
     if Path(model).is_file():
         if learner is not None or scope != "head":
             raise QuickstudyError(f"{model} is a student and says its own learner and scope; leave both out")
@@ -140,11 +143,6 @@ def load(
     table = {"name": learner} if isinstance(learner, str) else dict(learner or DEFAULT_LEARNER)
     loaded = backbone(str(model), scope, precision, device)
     return fresh(loaded, table, str(model))
-
-
-def shipped() -> tuple[str, ...]:
-    """The backbones that have a meta-learned start in this package."""
-    return tuple(sorted(file.stem for file in SHIPPED.glob("*.student")))
 
 
 def fresh(loaded: Loaded, table: Mapping[str, Any], origin: str, seed: int = 0) -> Student:
@@ -198,7 +196,7 @@ def _stamped(path: Path) -> tuple[Path, tuple[int, int]]:
     return path.resolve(), (about.st_mtime_ns, about.st_size)
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=4)
 def _opened(path: Path, stamp: tuple[int, int], origin: str, precision: Precision, device: str) -> Student:
     """From its file. Where adaptation leaves the backbone alone, what was learned of it becomes part of its weights."""
     theta, document = open_artifact(path, STUDENT)

@@ -80,7 +80,7 @@ def evaluate(
     for place in (output.with_name(output.name + ".html"), *([export] if export else [])):
         check_place(place)
     numbers = _numbers(shots)
-    student = load(model, device=device)
+    student = load(model, kind=kind, device=device)
     if episodes_from is not None:
         draws, made = unseen.stored(episodes_from, identity, student.reader, kind)
     else:

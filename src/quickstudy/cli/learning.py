@@ -21,7 +21,7 @@ LEARNERS = (
     "prior_head", "prototypes", "frozen_linear", "fine_tune", "maml", "anil", "meta_sgd", "maml_pp", "proto_maml",
     "imaml", "reptile", "neighbours", "names_alone",
     "ridge", "named_prototypes", "matching", "relation_network", "leopard", "learned_optimizer", "policy_gradient",
-    "shared_space", "meta_mapping", "in_context", "tuned", "aligned", "reptile_adam",
+    "shared_space", "meta_mapping", "in_context", "tuned", "aligned", "reptile_adam", "hybrid",
 )  # fmt: skip
 """what the catalogue knows, for completion, which must not wait for torch; a test compares them"""
 BUDGETS = ("1s", "10s", "1m")
@@ -132,7 +132,7 @@ def learn(
     check_place(output)
     named = columns_of(columns)
     classes = read_labels(labels) if labels else {}
-    student = load(model, learner=learner, scope=scope, device=device)
+    student = load(model, kind=kind, learner=learner, scope=scope, device=device)
     began = time.perf_counter()
     task = student.learn(examples or (), classes, kind, output.stem, named, budget, unlabelled or ())
     seconds = time.perf_counter() - began
