@@ -12,7 +12,7 @@ from bench.shared.machine import described
 from bench.shared.options import options
 from bench.shared.result import Bar, Output
 
-PARTS = ("tagging", "relation", "answering", "matching", "summary", "writing")
+PARTS = ("tagging", "relation", "answering", "matching", "extracting", "summary", "writing")
 
 
 def main() -> None:
