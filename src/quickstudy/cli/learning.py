@@ -125,7 +125,7 @@ def learn(
     from quickstudy.core.types import QuickstudyError
     from quickstudy.student import load
 
-    if examples is None and labels is None:
+    if examples is None and labels is None and kind is None:
         raise QuickstudyError("there is nothing to learn from; give a file of examples, --labels, or both")
     if (learner or scope != "head") and Path(model).is_file():
         raise QuickstudyError(f"{model} brings its own learner; leave out --learner and --scope, or name a backbone")
