@@ -3,20 +3,24 @@
 Letters for shapes: B rows, S tokens, U units a row, P parts a unit, C classes, D width.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torch import Tensor
+if TYPE_CHECKING:  # who only wants an error or a constant does not wait for torch
+    from torch import Tensor
 
-Params = dict[str, Tensor]
-Adapted = dict[str, Tensor]
+Params = dict[str, "Tensor"]
+Adapted = dict[str, "Tensor"]
 Classes = Mapping[str, str]
 """Class name -> its longer description ("" for none). The order is the order of the scores."""
 
-PADDING, GIVEN, WRITTEN, APART, NUMBER = 0, 1, 2, 3, 4
+PADDING, GIVEN, WRITTEN, APART, NUMBER, MASKED = 0, 1, 2, 3, 4, 5
 """What a token is to the backbone: nothing, text that is given (seen from everywhere), text written (causal), or a
-second given text that is read apart from the first, or no text at all: the bits of a number of a given vector."""
+second given text that is read apart from the first, or no text at all: the bits of a number of a given vector; or a
+given token whose place is asked for, which stands for another or for itself."""
 OF_BACKBONE = ("backbone.", "lora.")
 """How the names of a backbone's weights begin in Params."""
 WIDTH_STEP = 8
@@ -33,7 +37,7 @@ class Text(NamedTuple):
     tokens: Tensor
     """(B, S) long"""
     role: Tensor
-    """(B, S) uint8: PADDING, GIVEN, WRITTEN, APART or NUMBER"""
+    """(B, S) uint8: PADDING, GIVEN, WRITTEN, APART, NUMBER or MASKED"""
     spans: Tensor
     """(B, U, P, 2) long, half-open token ranges; an empty range is "nothing there", whose vector is zero"""
 
@@ -101,9 +105,9 @@ class Batch(NamedTuple):
     """(B,) which adapted task a row belongs to; None: one task"""
 
 
-Loss = Callable[[Tensor, Batch], Tensor]
+Loss = Callable[["Tensor", Batch], "Tensor"]
 """scores (B, U, C), batch -> (): the mean over judged units"""
-Reward = Callable[[Tensor, Batch], Tensor]
+Reward = Callable[["Tensor", Batch], "Tensor"]
 """scores (B, U, C), batch -> (B,): no derivative asked for"""
 
 

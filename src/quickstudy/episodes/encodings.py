@@ -43,7 +43,8 @@ def encoding_of(path: Path) -> Encoding:
         return Encoding(
             "utf-8", f"{broken} characters are not valid UTF-8 and were replaced; check the texts with \ufffd"
         )
-    name = _old_encoding(path)
+    with path.open("rb") as file:
+        name = old_encoding(file.read(_BLOCK))
     return Encoding(name, f"not UTF-8, so it was read as {name}; save it as UTF-8 if letters look wrong")
 
 
@@ -91,11 +92,9 @@ def _faults(path: Path) -> tuple[int, int] | None:
     return (broken - own, outside - broken) if broken > own else None
 
 
-def _old_encoding(path: Path) -> str:
-    """gb18030 when what it gives is mostly everyday Chinese, which other encodings' bytes seldom look
-    like."""
-    with path.open("rb") as file:
-        head = file.read(_BLOCK)
+def old_encoding(head: bytes) -> str:
+    """Of text that is no UTF-8: gb18030 when what it gives is mostly everyday Chinese, which other encodings' bytes
+    seldom look like."""
     outside = [char for char in head.decode("gb18030", "replace") if char > "\x7f"]
     everyday = sum(_everyday(char) for char in outside)
     return "gb18030" if outside and everyday >= 0.5 * len(outside) else "cp1252"

@@ -1,0 +1,131 @@
+"""Between the passes: which documents stay, in which part each lies, and which words are looked for."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quickstudy.core.types import QuickstudyError
+from quickstudy.corpus import duplicates, splitting, words
+from quickstudy.corpus.places import Place
+from quickstudy.corpus.settings import Settings
+from quickstudy.corpus.shards import Shards, packed, unpacked
+from quickstudy.corpus.words import Candidate
+
+KEPT = "kept.npy"
+"""who stays, once the index was asked: what takes longest is not done again"""
+
+
+class Decided(NamedTuple):
+    """m documents were read and cleaned."""
+
+    firsts: tuple[int, ...]
+    """number of each shard's first document, and m"""
+    kept: NDArray[np.bool_]
+    split: NDArray[np.uint8]
+    source: NDArray[np.uint16]
+    group: NDArray[np.int32]
+    """(m,)"""
+    groups: tuple[str, ...]
+    candidates: list[Candidate]
+    words: int
+    """in all that was read"""
+    counts: Counter[str]
+
+
+def decide(
+    shards: Shards,
+    count: int,
+    found: Sequence[Place],
+    settings: Settings,
+    work: Path,
+    watch: Callable[[str, int, int | None], None],
+) -> Decided:
+    """Errors: QuickstudyError where nothing stays, or too little for three parts."""
+    counts: Counter[str] = Counter()
+    spoken: Counter[str] = Counter()
+    groups: dict[str, int] = {}
+    parts: dict[str, list[NDArray]] = {name: [] for name in ("identity", "source", "group", "kept")}
+    ready = (work / KEPT).is_file()
+    index = None if ready else duplicates.Index(work / "index")
+    for number in range(count):
+        shard = shards.arrays(number)
+        counts.update(unpacked(shard["counts"]))
+        words.merged(spoken, unpacked(shard["words"]))
+        shard["group"] = _group(shard["group"], unpacked(shard["groups"]), shard["source"], found, groups)
+        for name, gathered in parts.items():
+            gathered.append(shard[name])
+        if index is not None:
+            index.add(shard["bands"])
+        watch("finding duplicates", number + 1, 2 * count)
+    whole = {name: np.concatenate(gathered) for name, gathered in parts.items()}
+    firsts = tuple(np.cumsum([0, *map(len, parts["kept"])]).tolist())
+    kept = whole["kept"].astype(bool)
+    _some(kept, counts)
+    if index is None:
+        kept, more = np.load(work / KEPT), unpacked(np.load(work / "dropped.npy"))
+    else:
+        more = _without_copies(whole["identity"], kept, index, duplicates.Texts(shards, firsts), settings)
+        np.save(work / "dropped.npy", packed(more))
+        np.save(work / f"making-{KEPT}", kept)
+        (work / f"making-{KEPT}").rename(work / KEPT)
+    watch("finding duplicates", 2 * count, 2 * count)
+    counts.update(more)
+    split = np.zeros(len(kept), np.uint8)
+    split[kept] = splitting.split(whole["identity"][kept], whole["group"][kept], list(groups), settings)
+    return Decided(
+        firsts, kept, split, whole["source"], whole["group"], tuple(groups), words.candidates(spoken, settings),
+        sum(spoken.values()), counts,
+    )  # fmt: skip
+
+
+def forget(documents: Sequence[int], work: Path) -> None:
+    """Takes these out as near-duplicates, for the next `decide`."""
+    kept, dropped = np.load(work / KEPT), unpacked(np.load(work / "dropped.npy"))
+    dropped["dropped: nearly the same as another"] += int(kept[list(documents)].sum())
+    kept[list(documents)] = False
+    np.save(work / "dropped.npy", packed(dropped))
+    np.save(work / KEPT, kept)
+
+
+def _without_copies(
+    identity: NDArray[np.uint64],
+    kept: NDArray[np.bool_],
+    index: duplicates.Index,
+    texts: duplicates.Texts,
+    settings: Settings,
+) -> dict[str, int]:
+    """How many went; changes `kept`."""
+    same = duplicates.exact(identity, kept)
+    near, pairs = duplicates.near(index, texts, kept, settings.near)
+    return {
+        "dropped: the same as another": same,
+        "dropped: nearly the same as another": near,
+        "compared pairs": pairs,
+    }
+
+
+def _group(
+    local: NDArray[np.int32],
+    names: list[str],
+    source: NDArray[np.uint16],
+    found: Sequence[Place],
+    groups: dict[str, int],
+) -> NDArray[np.int32]:
+    """The corpus's numbers for a shard's; a document without a group is of its source's."""
+    numbers = np.array([groups.setdefault(name, len(groups)) for name in names], np.int32)
+    own = {each: groups.setdefault(found[each].name, len(groups)) for each in sorted(set(source[local < 0].tolist()))}
+    by_source = np.array(
+        [own[each] if alone else 0 for each, alone in zip(source.tolist(), local < 0, strict=True)], np.int32
+    )
+    return np.where(local < 0, by_source, numbers[np.maximum(local, 0)] if len(numbers) else by_source)
+
+
+def _some(kept: NDArray[np.bool_], counts: Counter[str]) -> None:
+    if not kept.any():
+        dropped = {name: count for name, count in counts.items() if name.startswith("dropped")}
+        why = ", ".join(f"{count:,} {name.removeprefix('dropped: ')}" for name, count in sorted(dropped.items()))
+        raise QuickstudyError(f"corpus: of {counts['read']:,} documents none is left ({why}); check what was named.")

@@ -1,0 +1,188 @@
+"""Documents out of sources, one after another: plain text, tables of every known format, Hugging Face data sets.
+
+Nothing is read whole: a document is at most PIECE characters, and what is longer comes in several."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from quickstudy.core.files import shown
+from quickstudy.core.types import QuickstudyError
+from quickstudy.corpus.places import TABLES, Place
+from quickstudy.corpus.settings import Settings
+from quickstudy.episodes.columns import canonical
+from quickstudy.episodes.encodings import encoding_of, old_encoding
+from quickstudy.episodes.files import rows
+from quickstudy.episodes.records import Problems
+
+PIECE = 1 << 20
+"""characters"""
+FILES = 20
+"""plain text files from which each is one document, where nobody says"""
+_SAMPLE_LINES = 2000
+_TEXT = ("text", "content", "body", "document", "article", "raw_content", "markdown")
+_TITLE = ("title", "heading", "headline")
+
+
+class Raw(NamedTuple):
+    """A document as it was found."""
+
+    source: int
+    text: str
+    title: str = ""
+    group: str = ""
+    """"" for its source"""
+
+
+def documents(found: Sequence[Place], settings: Settings, problems: Problems) -> Iterator[Raw]:
+    """In the order of the sources. `problems`: what was passed over.
+
+    Errors: QuickstudyError for a file that is empty, binary or damaged, or a table without a column of texts."""
+    try:
+        yield from _documents(found, settings, problems)
+    except OSError as error:
+        raise QuickstudyError(
+            f"{shown(error.filename or 'corpus')}: cannot be read ({error.strerror or error}); check it and try again."
+        ) from None
+
+
+def _documents(found: Sequence[Place], settings: Settings, problems: Problems) -> Iterator[Raw]:
+    plain = sum(path.suffix.lower() not in TABLES for place in found for path in place.files if path.is_file())
+    for number, place in enumerate(found):
+        if not place.files:
+            yield from _table(number, place.name, settings, problems)
+        for path in place.files:
+            if path.suffix.lower() in TABLES or path.is_dir():
+                yield from _table(number, str(path), settings, problems)
+            elif path.stat().st_size:
+                yield from _plain(number, path, _unit(path, plain, settings), problems)
+            elif len(place.files) == 1:
+                raise QuickstudyError(f"{shown(path)}: the file is empty; name one that holds text.")
+
+
+def _plain(number: int, path: Path, unit: str, problems: Problems) -> Iterator[Raw]:
+    pieces = {"file": _whole, "paragraph": _paragraphs, "line": _lines}[unit]
+    for text in pieces(_read(path, problems)):
+        if text.strip():
+            yield Raw(number, text)
+
+
+def _read(path: Path, problems: Problems) -> Iterator[str]:
+    """Lines with their ends; one over PIECE characters comes in pieces, of which only the last has an end."""
+    encoding = encoding_of(path)
+    if encoding.doubt and not encoding.name.startswith("utf-16"):
+        yield from _mixed(path, problems)
+        return
+    if encoding.doubt:
+        problems.add("files in another encoding", shown(path), encoding.doubt)
+    with path.open(encoding=encoding.name, errors="replace", newline=None) as file:
+        yield from iter(partial(file.readline, PIECE), "")
+
+
+def _mixed(path: Path, problems: Problems) -> Iterator[str]:
+    """Lines of a file that is not all UTF-8: each is that, or else what most of the others are read as."""
+    strange = 0
+    with path.open("rb") as file:
+        old = old_encoding(
+            b"".join(islice((line for line in iter(partial(file.readline, PIECE), b"") if _other(line)), 1000))
+        )
+        file.seek(0)
+        for line in iter(partial(file.readline, PIECE), b""):
+            other = _other(line)
+            strange += other
+            yield line.decode(old if other else "utf-8", "replace").replace("\r\n", "\n")
+    problems.add(
+        "files in another encoding", shown(path),
+        f"{strange} of its lines are not UTF-8 and were read as {old}; save it as UTF-8 if letters look wrong",
+    )  # fmt: skip
+
+
+def _other(line: bytes) -> bool:
+    """Not UTF-8; a letter that the end of a piece cuts is no sign."""
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
+        return len(line) < PIECE or error.start < len(line) - 3
+    return False
+
+
+def _unit(path: Path, plain: int, settings: Settings) -> str:
+    """Many files: a file each. Else by paragraph, if blank lines part it and not every line from the next."""
+    if settings.documents != "auto":
+        return settings.documents
+    if plain >= FILES:
+        return "file"
+    lines = [line.strip() for line in islice(_read(path, Problems()), _SAMPLE_LINES)]
+    blank = sum(not line for line in lines[1:-1])
+    return "paragraph" if blank and blank >= 0.02 * len(lines) else "line"
+
+
+def _whole(lines: Iterator[str]) -> Iterator[str]:
+    kept: list[str] = []
+    size = 0
+    for line in lines:
+        kept.append(line)
+        size += len(line)
+        if size >= PIECE:
+            yield "".join(kept)
+            kept, size = [], 0
+    yield "".join(kept)
+
+
+def _lines(lines: Iterator[str]) -> Iterator[str]:
+    yield from lines
+
+
+def _paragraphs(lines: Iterator[str]) -> Iterator[str]:
+    """A heading on its own stays with what follows it."""
+    kept: list[str] = []
+    size = 0
+    for line in lines:
+        if line.strip() or _heading(kept):
+            kept.append(line)
+            size += len(line)
+        elif kept:
+            yield "".join(kept)
+            kept, size = [], 0
+        if size >= PIECE:
+            yield "".join(kept)
+            kept, size = [], 0
+    yield "".join(kept)
+
+
+def _heading(kept: list[str]) -> bool:
+    """One short line that ends without a mark."""
+    said = [line.strip() for line in kept if line.strip()]
+    return len(said) == 1 and len(kept) <= 3 and len(said[0]) < 80 and said[0][-1] not in ".!?:;,。！？"
+
+
+def _table(number: int, named: str, settings: Settings, problems: Problems) -> Iterator[Raw]:
+    read = rows(named, None, problems)
+    first = list(islice(read, 1))
+    if not first:
+        raise QuickstudyError(f"{named}: there are no rows in it that can be read; name a file that holds text.")
+    text = settings.text or _text_column(first[0].fields)
+    title = settings.title or next((key for key in first[0].fields if key in _TITLE and key != text), "")
+    if text not in first[0].fields:
+        names = ", ".join(map(str, first[0].fields))
+        raise QuickstudyError(f"{named}: no column '{text or 'text'}'; say which holds the text: {names}.")
+    if settings.group and settings.group not in first[0].fields:
+        raise QuickstudyError(f"{named}: no column '{settings.group}'; the columns are {', '.join(first[0].fields)}.")
+    for row in (each for part in (first, read) for each in part):
+        said = row.fields.get(text)
+        if not isinstance(said, str) or not said.strip():
+            problems.add("rows without a text", row.where, "no text in it")
+            continue
+        heading, group = row.fields.get(title), row.fields.get(settings.group, "")
+        for start in range(0, len(said), PIECE):
+            yield Raw(number, said[start : start + PIECE], heading if isinstance(heading, str) else "", str(group))
+
+
+def _text_column(fields: Mapping[str, Any]) -> str:
+    """By its usual names; else the longest text of the first row."""
+    named = [key for key in _TEXT if isinstance(fields.get(key), str)]
+    named += [key for key, value in fields.items() if canonical(key) == "text" and isinstance(value, str)]
+    texts = [key for key, value in fields.items() if isinstance(value, str)]
+    return named[0] if named else max(texts, key=lambda key: len(fields[key]), default="")

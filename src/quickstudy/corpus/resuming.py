@@ -1,0 +1,84 @@
+"""Where a build keeps its parts, so that the same command goes on with them."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO
+
+import quickstudy
+from quickstudy.core.files import shown, write_whole
+from quickstudy.core.types import QuickstudyError
+from quickstudy.corpus import store
+from quickstudy.corpus.places import Place
+from quickstudy.corpus.settings import Settings
+
+MARK = "build.json"
+PARTS = ("texts", "tokens", "index", "made", "check")
+
+
+def key(found: Sequence[Place], settings: Settings) -> str:
+    """Of everything that a build depends on."""
+    files = [
+        (place.name, [(str(path), stat.st_size, stat.st_mtime_ns) for path in place.files for stat in [path.stat()]])
+        for place in found
+    ]
+    about = json.dumps([quickstudy.__version__, store.VERSION, files, asdict(settings)], sort_keys=True)
+    return hashlib.sha256(about.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@contextmanager
+def folder(goal: Path, build: str) -> Iterator[Path]:
+    """The folder beside `goal`, with what an earlier run of this very build left; what another one left goes.
+
+    Errors: QuickstudyError for something else of that name, or while another process builds there."""
+    work = goal.with_name(goal.name + ".building")
+    mark = work / MARK
+    if work.exists() and not mark.is_file():
+        raise QuickstudyError(f"{shown(work)}: this is in the way and not of a build; move it.")
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        lock = (work / "lock").open("wb")
+    except OSError as error:
+        raise QuickstudyError(
+            f"{shown(work)}: cannot be written ({error.strerror or error}); choose another folder."
+        ) from None
+    with lock:
+        _claim(work, lock)
+        if mark.is_file() and _written(mark) != build:
+            for part in PARTS:
+                shutil.rmtree(work / part, ignore_errors=True)
+            for path in work.glob("*.npy"):
+                path.unlink()
+        write_whole(mark, json.dumps({"build": build}).encode())
+        for part in PARTS[:2]:
+            (work / part).mkdir(exist_ok=True)
+        try:
+            yield work
+        finally:
+            if not any((work / "texts").glob("*.npz")):  # nothing that a next run could go on from
+                shutil.rmtree(work, ignore_errors=True)
+
+
+def _written(mark: Path) -> str:
+    try:
+        return str(json.loads(mark.read_text(encoding="utf-8"))["build"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _claim(work: Path, file: BinaryIO) -> None:
+    """Holds the folder until the file is closed or the process dies, where the system has such locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise QuickstudyError(f"{shown(work)}: another process builds this corpus; wait for it.") from None
+    except OSError:
+        return  # some network disks have no locks
