@@ -18,9 +18,10 @@ def checked(value: Any, hint: Any, where: str) -> Any:
     return float(value) if hint is float else value
 
 
-def sensible(value: Any, where: str) -> Any:
-    """A number that a step count, a size, a rate or a scale can be; whatever is no number passes."""
-    least = 1 if isinstance(value, int) else 0
+def sensible(value: Any, where: str, fewest: int = 1) -> Any:
+    """A number that a step count, a size, a rate or a scale can be; whatever is no number passes. `fewest`: of a whole
+    number."""
+    least = fewest if isinstance(value, int) else 0
     if isinstance(value, int | float) and not isinstance(value, bool) and not least <= value < math.inf:
         raise QuickstudyError(f"{where} is {value!r}; give {'1' if least else 'a number of 0'} or more")
     return value

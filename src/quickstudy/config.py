@@ -34,6 +34,7 @@ from quickstudy.learners.aligned import Aligned
 from quickstudy.learners.anil import Anil
 from quickstudy.learners.fine_tune import FineTune
 from quickstudy.learners.frozen_linear import FrozenLinear
+from quickstudy.learners.hybrid import Hybrid
 from quickstudy.learners.imaml import Imaml
 from quickstudy.learners.in_context import InContext
 from quickstudy.learners.learned_optimizer import LearnedOptimizer
@@ -56,6 +57,7 @@ from quickstudy.learners.reptile_adam import ReptileAdam
 from quickstudy.learners.ridge import Ridge
 from quickstudy.learners.shared_space import SharedSpace
 from quickstudy.learners.tuned import Tuned
+from quickstudy.pretext.catalogue import PRETEXTS as PRETEXTS
 
 LEARNERS: Mapping[str, type] = {
     "prior_head": PriorHead,
@@ -81,6 +83,7 @@ LEARNERS: Mapping[str, type] = {
     "leopard": Leopard,
     "learned_optimizer": LearnedOptimizer,
     "policy_gradient": PolicyGradient,
+    "hybrid": Hybrid,
     "shared_space": SharedSpace,
     "meta_mapping": MetaMapping,
     "in_context": InContext,
@@ -91,8 +94,12 @@ STILL = (
 )  # fmt: skip
 """Learners whose adaptation leaves the backbone as meta-training left it: what that learned is put into the weights
 when a student is opened."""
-WITHIN: Mapping[str, Mapping[str, Any]] = {"policy_gradient": {"inner": {"name": "prior_head"}}}
+WITHIN: Mapping[str, Mapping[str, Any]] = {
+    name: {"inner": {"name": "prior_head"}} for name in ("policy_gradient", "hybrid")
+}
 """What a learner that wraps another one wraps where a recipe does not say."""
+NONE_WILL_DO = ("shots", "overlap")
+"""whole numbers of which 0 is one"""
 KINDS: Mapping[str, type] = {
     "classification": Classification,
     "multilabel": MultiLabel,
@@ -162,7 +169,8 @@ def build(catalogue: Mapping[str, type], table: Mapping[str, Any], where: str, g
                 raise QuickstudyError(f"{where}: {key} cannot be {value!r}; it takes a learner's name or its table")
             fields[key] = build(catalogue, inside, f"{where}: {key}", given)
         else:
-            fields[key] = sensible(checked(value, hints[key], f"{where}: {key}"), f"{where}: {key}")
+            found = checked(value, hints[key], f"{where}: {key}")
+            fields[key] = sensible(found, f"{where}: {key}", 0 if key in NONE_WILL_DO else 1)
     return made(**fields)
 
 

@@ -10,7 +10,19 @@ from typing import Annotated
 import typer
 
 from quickstudy import __version__
-from quickstudy.cli import adding, demo, evaluating, inspecting, learning, models, predicting, suggesting, training
+from quickstudy.cli import (
+    adding,
+    corpus,
+    demo,
+    evaluating,
+    inspecting,
+    learning,
+    models,
+    predicting,
+    pretraining,
+    suggesting,
+    training,
+)
 from quickstudy.cli.guard import Guarded, guarded
 
 HELP = """Learns a new text task from a handful of examples, in about a second of one CPU.
@@ -69,7 +81,9 @@ app.command("add", no_args_is_help=True)(adding.add)
 app.command("inspect", no_args_is_help=True)(inspecting.inspect)
 app.command("evaluate", no_args_is_help=True)(evaluating.evaluate)
 app.command("meta-train", no_args_is_help=True)(training.meta_train)
+app.command("pretrain", no_args_is_help=True)(pretraining.pretrain)
 app.add_typer(models.app, name="models")
+app.add_typer(corpus.app, name="corpus")
 app.command("demo")(demo.demo)
 
 

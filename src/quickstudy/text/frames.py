@@ -63,7 +63,7 @@ def framed(reader: Reader, template: str = "") -> Frame:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     tokenizer.encode_special_tokens = False
-    lead, trail = _around(tokenizer)
+    lead, trail = around(tokenizer)
     chat = not template and tokenizer.token_to_id(CHAT_END) is not None
     template = template or (CHAT if chat else PLACE if trail else f"{PLACE}\n")
     if template.count(PLACE) != 1:
@@ -138,7 +138,7 @@ def parts(frame: Frame, reader: Reader, texts: Sequence[str], window: int, overl
     return _stacked(made, [0] * len(made), reader), torch.tensor(owner, dtype=torch.long)
 
 
-def _around(tokenizer: Tokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def around(tokenizer: Tokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """What the tokenizer itself puts before and behind a text."""
     read = tokenizer.encode("a")
     own = [place for place, special in enumerate(read.special_tokens_mask) if not special]
