@@ -17,6 +17,8 @@ from quickstudy.student import backbone as shared
 from quickstudy.student import fresh
 
 ASKED = [text for text, _ in ROWS]
+WRAPPING = ("in_context", "policy_gradient", "hybrid")
+"""learners of which it is said elsewhere, or which do as the one within does"""
 
 
 def learned(folder: Path, scope: str = "lora(2)", learner: str = "prior_head", seed: int = 0) -> qs.Student:
@@ -104,7 +106,7 @@ def test_learners_that_move_the_backbone_keep_it_beside(tmp_path):
     assert any(name.startswith(OF_BACKBONE) for name in qs.load(tmp_path / "student.qs").theta)
 
 
-@pytest.mark.parametrize("name", [name for name in config.LEARNERS if name not in ("in_context", "policy_gradient")])
+@pytest.mark.parametrize("name", [name for name in config.LEARNERS if name not in WRAPPING])
 def test_the_catalogue_says_which_leave_the_backbone_alone(tmp_path, name):
     student = learned(tmp_path, "last(1)", name)
     task = student.learn(ROWS)

@@ -14,13 +14,16 @@ from quickstudy.backbones.folder import save_small
 from quickstudy.backbones.small import Sizes, Small
 from quickstudy.core.params import same
 from quickstudy.core.types import QuickstudyError
+from quickstudy.episodes.mixing import Mixture
 from quickstudy.episodes.sources import class_names
 from quickstudy.kinds.classification import Classification
 from quickstudy.meta import meta_train
 from quickstudy.meta_sources import sources
+from quickstudy.meta_tasks import read_ahead, stream
 from quickstudy.store.artifact import save_artifact
-from quickstudy.student import backbone
+from quickstudy.student import backbone, fresh
 from quickstudy.training.loop import TrainingInterruptedError
+from quickstudy.training.ranks import ALONE
 
 WORDS = {
     "food": "bread soup apple cheese dinner lunch salad rice",
@@ -289,3 +292,41 @@ tasks = 2
     (folder / "recipe.toml").write_text(written.replace("ways = [3, 4]", "ways = [4, 3]"))
     with pytest.raises(QuickstudyError, match=r"ways \[4, 3\]"):
         recipes.read(folder / "recipe.toml")
+
+
+def test_a_recipe_says_how_meta_gradients_are_found(folder: Path) -> None:
+    """By hand, or by the planner under a limit; the steps are the same but for rounding."""
+    maml = recipe(folder, "last(1)", name="maml", steps=3)
+    maml["validating"] = {"episodes": 1, "shots": [1], "queries": 2}
+    maml["training"] = {**maml["training"], "steps": 2, "validate_every": 2}
+    plain = meta_train(maml)
+    for engine in ({"way": "mixed"}, {"max_memory": "1 GiB"}, {"way": "checkpoint", "chunks": 2}):
+        told: list[dict] = []
+        found = meta_train({**maml, "engine": engine}, watch=told.append)
+        (line,) = [record["text"] for record in told if record.get("text", "").startswith("engine: ")]
+        assert engine.get("way", "unroll") in line
+        for name, value in plain.theta.items():
+            torch.testing.assert_close(found.theta[name], value, rtol=1e-3, atol=1e-5)
+    with pytest.raises(QuickstudyError, match="max_memory is 0 MiB"):
+        meta_train(maml, max_memory="1 kB")
+    with pytest.raises(QuickstudyError, match="there is no key 'memory'"):
+        meta_train({**maml, "engine": {"memory": "1 GB"}})
+
+
+@pytest.mark.parametrize("scope", ["head", "last(1)"])
+def test_texts_are_read_ahead_and_then_found(folder: Path, scope: str) -> None:
+    """Every text that the episodes of the next steps hold, none beyond the next validation."""
+    read = recipes.read(recipe(folder, scope))
+    student = fresh(backbone(str(folder / "small"), scope, "float32", "cpu"), {"name": "prototypes"}, "small")
+    kind = Classification(student.reader)
+    drawn = stream(Mixture(sources(read, kind)[0]), kind, read.episodes, read.training)
+    ahead = read_ahead(drawn, student.read_ahead, read.training, ALONE)
+    kept = student.steady().backbone.backbone
+    losses = [student.learner.meta_gradient(student.theta, each, None)[1] for each in drawn(2, ())]
+    steps = {step: list(ahead(step, ())) for step in range(1, 5)}
+    known = len(kept._kept)
+    found = [student.steady().meta_gradient(student.theta, each, None)[1] for step in steps for each in steps[step]]
+    assert known and len(kept._kept) == known
+    assert torch.allclose(torch.stack(found[2:4]), torch.stack(losses), atol=1e-5)
+    ahead(5, ())
+    assert len(kept._kept) > known

@@ -1,18 +1,21 @@
 """From sources to what the outer loop asks for: the episodes of a step, and a judge of theta on validation tasks."""
 
 import dataclasses
+import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from statistics import fmean
 from types import MappingProxyType
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from quickstudy import config
 from quickstudy.core.protocols import Learner, TaskKind
 from quickstudy.core.scoring import scorer
-from quickstudy.core.types import DivergedError, Draw, Episode, Params, QuickstudyError, Reward
+from quickstudy.core.types import PADDING, DivergedError, Draw, Episode, Params, QuickstudyError, Reward, Text, rows
 from quickstudy.episodes.choosing import Chooser, Seen
 from quickstudy.episodes.sampling import draw
 from quickstudy.episodes.shapes import Shape, ends
@@ -21,6 +24,12 @@ from quickstudy.episodes.wording import Wording, reworded
 from quickstudy.recipe import ValidatingTable
 from quickstudy.training.outcome import History, Validation
 from quickstudy.training.plan import Plan
+from quickstudy.training.ranks import ALONE, Drawn, Ranks
+
+AHEAD = 8
+"""steps whose texts are read together"""
+ROWS = 256
+"""of them at once"""
 
 
 def stream(
@@ -30,24 +39,66 @@ def stream(
     plan: Plan,
     reward: Reward | None = None,
     wording: Wording = Wording(),  # noqa: B008 (frozen)
-) -> Callable[[int, History], list[Episode]]:
+) -> Callable[[int, History], Sequence[Episode]]:
     """The episodes of an outer step, a function of the step and of what validation found before it."""
 
-    def episodes(step: int, history: History) -> list[Episode]:
+    def episodes(step: int, history: History) -> Sequence[Episode]:
         past = seen(history, plan)
-        return [
-            reworded_episode(
-                draw(source, kind, narrowed(own(shape, source), source, kind), n),
-                source,
-                source.of(kind),
-                wording,
-                reward,
-            )
-            for n in range(step * plan.tasks, (step + 1) * plan.tasks)
-            for source in [chooser.source(n, plan.seed, past)]
-        ]
+
+        def made(place: int) -> Episode:
+            n = step * plan.tasks + place
+            source = chooser.source(n, plan.seed, past)
+            drawn = draw(source, kind, narrowed(own(shape, source), source, kind), n)
+            return reworded_episode(drawn, source, source.of(kind), wording, reward)
+
+        return Drawn(plan.tasks, made)
 
     return episodes
+
+
+def read_ahead(
+    episodes: Callable[[int, History], Sequence[Episode]], read: Callable[[Text], None], plan: Plan, ranks: Ranks
+) -> Callable[[int, History], Sequence[Episode]]:
+    """The same episodes, of which `read` is shown the texts of a rank's share some steps ahead: what is read in groups
+    of one shape fills them better, the more of it there is. Never beyond a validation, on which episodes may depend."""
+    known: dict[int, Sequence[Episode]] = {}
+
+    def ahead(step: int, history: History) -> Sequence[Episode]:
+        if step not in known:
+            known.clear()
+            last = min(step + AHEAD - 1, -(-step // plan.validate_every) * plan.validate_every, plan.steps)
+            own: list[Episode] = []
+            for later in range(step, last + 1):
+                drawn = episodes(later, history)
+                share = {place: drawn[place] for place in range(ranks.rank, len(drawn), ranks.size)}
+                known[later] = Drawn(len(drawn), partial(_either, share, drawn))
+                own += share.values()
+            batches = [batch for episode in own for batch in (episode.support, episode.query)]
+            names = [episode.support.names for episode in own if episode.support.names is not None]
+            for text in together([*(batch.text for batch in batches), *names]):
+                read(text)
+        return known.pop(step)
+
+    return ahead
+
+
+def _either(made: Mapping[int, Episode], drawn: Sequence[Episode], place: int) -> Episode:
+    return made[place] if place in made else drawn[place]
+
+
+def together(texts: Sequence[Text]) -> Iterator[Text]:
+    """All rows, those whose units are of one form and whose lengths are alike in one text."""
+    forms: dict[tuple[int, ...], list[Text]] = {}
+    for text in texts:
+        forms.setdefault(tuple(text.spans.shape[1:]), []).append(text)
+    for alike in forms.values():
+        longest = max(text.tokens.shape[1] for text in alike)
+        tokens, role = (
+            torch.cat([pad(text[part], (0, longest - text[part].shape[1])) for text in alike]) for part in (0, 1)
+        )
+        whole = Text(tokens, role, torch.cat([text.spans for text in alike]))
+        for index in torch.argsort((role != PADDING).sum(1), stable=True).split(ROWS):
+            yield rows(whole, index)
 
 
 def seen(history: History, plan: Plan) -> Seen:
@@ -131,32 +182,37 @@ def judge(
     draws: Sequence[Draw],
     table: ValidatingTable,
     others: Mapping[str, TaskKind] = MappingProxyType({}),
+    ranks: Ranks = ALONE,
 ) -> Callable[[Params], Validation]:
     """What each kind counts and the loss on fixed tasks, through the same adapt and predict that training and users
-    run. `others`: the kind of tasks of the sources whose is not `kind`, by name."""
+    run. `others`: the kind of tasks of the sources whose is not `kind`, by name. Of several ranks, each judges its
+    share, and all are told of every task."""
     kinds = [others.get(drawn.source, kind) for drawn in draws]
-    encoded = [(drawn, own, episode(drawn, own)) for drawn, own in zip(draws, kinds, strict=True)]
+    shared = range(ranks.rank, len(draws), ranks.size)
+    encoded = [(draws[place], kinds[place], episode(draws[place], kinds[place])) for place in shared]
 
     def validate(theta: Params) -> Validation:
-        scores: list[float] = []
-        losses: list[float] = []
-        diverged: list[DivergedError] = []
-        for drawn, own, task in encoded:
-            try:
-                adapted = learner.adapt(theta, task.support, own.loss)
-            except DivergedError as error:
-                diverged.append(error)
-                scores.append(0.0)
-                losses.append(math.inf)
-                continue
-            score = scorer(learner, theta, adapted)
-            fitted = own.fit(score, drawn.support, drawn.classes)
-            losses.append(float(own.loss(score(task.query), task.query)))
-            if table.measure == "likelihood":
-                scores.append(math.exp(-losses[-1]))
-                continue
-            answers = own.answer(score, fitted, drawn.query, drawn.classes)
-            scores.append(next(iter(own.measure(answers, drawn.query).values())))
-        return Validation(fmean(scores), fmean(losses), tuple(scores), str(diverged[-1]) if diverged else "")
+        found = [_judged(learner, theta, *each, table.measure) for each in encoded]
+        told = dict(zip(shared, found, strict=True))
+        every = {int(place): mark for part in ranks.texts(json.dumps(told)) for place, mark in json.loads(part).items()}
+        scores, losses, trouble = zip(*(every[place] for place in range(len(draws))), strict=True)
+        return Validation(fmean(scores), fmean(losses), scores, next(filter(None, reversed(trouble)), ""))
 
     return validate
+
+
+def _judged(
+    learner: Learner, theta: Params, drawn: Draw, own: TaskKind, task: Episode, measure: str
+) -> tuple[float, float, str]:
+    """What it scores on one task, its query loss, and why it could not be learned, where it could not."""
+    try:
+        adapted = learner.adapt(theta, task.support, own.loss)
+    except DivergedError as error:
+        return 0.0, math.inf, str(error)
+    score = scorer(learner, theta, adapted)
+    fitted = own.fit(score, drawn.support, drawn.classes)
+    loss = float(own.loss(score(task.query), task.query))
+    if measure == "likelihood":
+        return math.exp(-loss), loss, ""
+    answers = own.answer(score, fitted, drawn.query, drawn.classes)
+    return float(next(iter(own.measure(answers, drawn.query).values()))), loss, ""

@@ -13,9 +13,14 @@ from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes.choosing import Choosing
 from quickstudy.episodes.shapes import Shape
 from quickstudy.episodes.wording import Wording
+from quickstudy.planning import EngineTable
 from quickstudy.training.plan import Plan
 
 DATA = "QUICKSTUDY_DATA"
+TABLES = (
+    "student", "learner", "kind", "episodes", "train", "validation", "test", "validating", "training", "choosing",
+    "wording", "engine",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,9 @@ class StudentTable:
     """how much of what was learned of the backbone is kept at the end: 0 its own weights, 1 the learned ones"""
     stored: Literal["float32", "float16"] = "float32"
     """how weights of the backbone that were learned are rounded at the end; float16 takes half the room"""
+    held: Literal["whole", "sharded"] = "whole"
+    """by each of several ranks; "sharded": the layers below what moves lie in parts on all of them, which saves memory,
+    not time (docs/distributed.md)"""
 
 
 @dataclass(frozen=True)
@@ -102,29 +110,16 @@ class Recipe:
     """never trained on and never judged here: only the leak check reads them"""
     validating: ValidatingTable
     training: Plan
+    engine: EngineTable | None
+    """None: every loop is unrolled"""
     written: dict[str, Any]
 
 
 def read(given: str | Path | Mapping[str, Any]) -> Recipe:
     """A recipe from its file or from the same tables in Python. Unknown keys fail and name the near miss."""
-    title, folder, tables = _tables(given)
-    known = {
-        "student",
-        "learner",
-        "kind",
-        "episodes",
-        "train",
-        "validation",
-        "test",
-        "validating",
-        "training",
-        "choosing",
-        "wording",
-    }
-    for key in tables:
-        if key not in known:
-            raise QuickstudyError(f"{title}: there is no table {config.near(key, known)}")
-    episodes = _named(tables.get("episodes", {}), f"{title}, [episodes]")
+    title, folder, tables = opened(given)
+    check_tables(tables, TABLES, title)
+    episodes = named(tables.get("episodes", {}), f"{title}, [episodes]")
     alpha = config.checked(episodes.pop("alpha", 0.0), float, f"{title}, [episodes]: alpha")
     reward = _reward(episodes.pop("reward", "exact_match"), f"{title}, [episodes]: reward")
     choosing = _choosing(episodes.pop("choose", "weights"), tables, title)
@@ -134,19 +129,20 @@ def read(given: str | Path | Mapping[str, Any]) -> Recipe:
     return Recipe(
         title,
         folder,
-        _made(StudentTable, tables.get("student", {}), f"{title}, [student]"),
-        _named(tables.get("learner", "prior_head"), f"{title}, [learner]"),
-        _named(tables.get("kind", "classification"), f"{title}, [kind]"),
-        _made(Shape, episodes, f"{title}, [episodes]"),
+        made(StudentTable, tables.get("student", {}), f"{title}, [student]"),
+        named(tables.get("learner", "prior_head"), f"{title}, [learner]"),
+        named(tables.get("kind", "classification"), f"{title}, [kind]"),
+        made(Shape, episodes, f"{title}, [episodes]"),
         alpha,
         reward,
-        _made(Wording, tables.get("wording", {}), f"{title}, [wording]"),
+        made(Wording, tables.get("wording", {}), f"{title}, [wording]"),
         choosing,
         train,
         _sources(tables.get("validation", []), f"{title}, [[validation]]"),
         _sources(tables.get("test", []), f"{title}, [[test]]"),
-        _made(ValidatingTable, tables.get("validating", {}), f"{title}, [validating]"),
-        _made(Plan, tables.get("training", {}), f"{title}, [training]"),
+        made(ValidatingTable, tables.get("validating", {}), f"{title}, [validating]"),
+        made(Plan, tables.get("training", {}), f"{title}, [training]"),
+        made(EngineTable, tables["engine"], f"{title}, [engine]") if "engine" in tables else None,
         dict(tables),
     )
 
@@ -164,7 +160,8 @@ def place(source: SourceTable, recipe: Recipe) -> str:
     return str(Path(root) / f"{source.data}.jsonl")
 
 
-def _tables(given: str | Path | Mapping[str, Any]) -> tuple[str, Path, dict[str, Any]]:
+def opened(given: str | Path | Mapping[str, Any]) -> tuple[str, Path, dict[str, Any]]:
+    """A recipe's title, the folder that its paths start from, and its tables."""
     if isinstance(given, Mapping):
         return "the recipe", Path(), dict(given)
     path = Path(given)
@@ -176,7 +173,14 @@ def _tables(given: str | Path | Mapping[str, Any]) -> tuple[str, Path, dict[str,
         raise QuickstudyError(f"{path} cannot be read as TOML: {error}") from None
 
 
-def _named(given: Any, where: str) -> dict[str, Any]:
+def check_tables(tables: Mapping[str, Any], known: Sequence[str], title: str) -> None:
+    """QuickstudyError for a table that nobody reads."""
+    for key in tables:
+        if key not in known:
+            raise QuickstudyError(f"{title}: there is no table {config.near(key, known)}")
+
+
+def named(given: Any, where: str) -> dict[str, Any]:
     """A table of its own; a name alone stands for a table that holds nothing else."""
     return {"name": given} if isinstance(given, str) else dict(config.checked(given, dict[str, Any], where))
 
@@ -189,7 +193,7 @@ def _reward(name: Any, where: str) -> str:
 def _choosing(choose: Any, tables: Mapping[str, Any], title: str) -> Choosing | None:
     """How sources are chosen by progress, where the recipe says that they are."""
     if config.checked(choose, Literal["weights", "progress"], f"{title}, [episodes]: choose") == "progress":
-        return cast(Choosing, _made(Choosing, tables.get("choosing", {}), f"{title}, [choosing]"))
+        return cast(Choosing, made(Choosing, tables.get("choosing", {}), f"{title}, [choosing]"))
     if "choosing" in tables:
         raise QuickstudyError(f'{title}: [choosing] is read only where [episodes] says choose = "progress"; say so')
     return None
@@ -198,7 +202,7 @@ def _choosing(choose: Any, tables: Mapping[str, Any], title: str) -> Choosing | 
 def _sources(tables: Any, where: str) -> tuple[SourceTable, ...]:
     if not isinstance(tables, Sequence) or isinstance(tables, str):
         raise QuickstudyError(f"{where} must be a list of tables")
-    found = tuple(_made(SourceTable, _kind_named(table), where) for table in tables)
+    found = tuple(made(SourceTable, _kind_named(table), where) for table in tables)
     for source in found:
         if sum(map(bool, (source.path, source.data, source.packaged))) != 1:
             raise QuickstudyError(f"{where}: give each source exactly one of path, data and packaged")
@@ -217,7 +221,7 @@ def _kind_named(table: Any) -> Any:
     return {**table, "kind": {"name": table["kind"]}} if named else table
 
 
-def _made(kind: type, table: Any, where: str) -> Any:
+def made(kind: type, table: Any, where: str) -> Any:
     """A frozen dataclass from a table; its fields' names and types are the schema."""
     if not isinstance(table, Mapping):
         raise QuickstudyError(f"{where} must be a table")

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from quickstudy.cli.console import say
+from quickstudy.core.launched import launched
 
 DEBUG = "QUICKSTUDY_DEBUG"
 REFUSED, BROKEN, INTERRUPTED, NO_READER = 1, 70, 130, 141
@@ -68,8 +69,11 @@ def ended(error: BaseException, debug: bool) -> int:
         _let_go()
         return NO_READER
     if _is(error, "quickstudy.core.types", "QuickstudyError"):
-        say(f"error: {error}")
-        return INTERRUPTED if _is(error, "quickstudy.training.loop", "TrainingInterruptedError") else REFUSED
+        rank = launched().rank
+        stopped = _is(error, "quickstudy.training.loop", "TrainingInterruptedError")
+        if not (rank and stopped):  # the first says it for all
+            say(f"error: {f'rank {rank}: ' * bool(rank)}{error}")
+        return INTERRUPTED if stopped else REFUSED
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         say(f"error: the output could not be written: {error.strerror}; free some space and try again")
         _let_go()
@@ -102,6 +106,6 @@ def _let_go() -> None:
 
 
 def _show(message: Warning | str, category: type[Warning], *_: object) -> None:
-    """Ours for the user, in one line; those of libraries are for developers."""
-    if category.__name__ == "QuickstudyWarning":
+    """Ours for the user, in one line and once for all ranks; those of libraries are for developers."""
+    if category.__name__ == "QuickstudyWarning" and not launched().rank:
         say(f"warning: {message}")

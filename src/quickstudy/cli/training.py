@@ -39,14 +39,23 @@ def meta_train(
 
       quickstudy meta-train recipes/minilm.toml --folder runs/cards --for cards.csv --report
 
-    With --report on a folder that is finished, only the report is made.
+    With --report on a folder that is finished, only the report is made. Over several processes or machines:
+
+      torchrun --nproc-per-node 2 -m quickstudy meta-train recipes/minilm.toml --folder runs/minilm
     """
     from quickstudy import meta
+    from quickstudy.core.launched import launched
+    from quickstudy.core.types import QuickstudyError
     from quickstudy.recipe import read
     from quickstudy.training.progress import progress
 
     plan = read(recipe).training
     place = folder or Path(recipe.stem)
+    if report and launched().size > 1:
+        raise QuickstudyError("--report is for one process; give the same command without torchrun when this has ended")
+    if launched().rank:  # the first of several ranks speaks for all
+        meta.meta_train(recipe, place, None, target)
+        return
     with progress(plan) as watch:
         student = meta.meta_train(recipe, place, watch, target)
     file = place / meta.FILE

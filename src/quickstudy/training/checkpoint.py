@@ -4,11 +4,14 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import safetensors.torch
+
 from quickstudy.core.files import shown
 from quickstudy.core.tensors import digest, load_tensors, save_tensors
 from quickstudy.core.types import Params, QuickstudyError
 from quickstudy.training.outcome import Validation
 from quickstudy.training.plan import Plan
+from quickstudy.training.ranks import Ranks
 from quickstudy.training.state import Counters, State
 
 NAME = "checkpoint.safetensors"
@@ -28,14 +31,8 @@ def mark(plan: Plan, theta: Params, about: str) -> dict[str, str]:
 
 def save(folder: Path, state: State, marked: dict[str, str], journal: int) -> None:
     """Writes the state and how many bytes of journal belong to it."""
-    tensors = {}
-    for name, value in state.theta.items():
-        tensors[f"theta/{name}"] = value
-        tensors[f"best/{name}"] = state.best[name]
-        for moment, kept in state.optimizer.state.get(value, {}).items():
-            tensors[f"{moment}/{name}"] = kept
     metadata = {"format": FORMAT, "version": VERSION, "journal": str(journal), **marked}
-    save_tensors(folder / NAME, tensors, {**metadata, "counters": json.dumps(asdict(state.counters))})
+    save_tensors(folder / NAME, _tensors(state), {**metadata, "counters": json.dumps(asdict(state.counters))})
 
 
 def load(folder: Path, state: State, marked: dict[str, str]) -> int | None:
@@ -55,18 +52,42 @@ def load(folder: Path, state: State, marked: dict[str, str]) -> int | None:
             why = _difference(what, metadata.get(what, ""), marked[what])
             raise QuickstudyError(f"{shown(path)} belongs to another meta-training ({why}); use another folder")
     try:
-        for name, value in state.theta.items():
-            value.detach().copy_(tensors[f"theta/{name}"])
-            state.best[name].copy_(tensors[f"best/{name}"])
-            if f"step/{name}" in tensors:
-                state.optimizer.state[value] = {
-                    moment: tensors[f"{moment}/{name}"].to("cpu" if moment == "step" else value.device)
-                    for moment in MOMENTS
-                }
-        state.counters = _counters(metadata["counters"])
+        _restore(state, tensors, metadata["counters"])
         return int(metadata["journal"])
     except (KeyError, ValueError, TypeError, RuntimeError, RecursionError):
         raise QuickstudyError(f"{shown(path)} lacks a part of its content; remove it to begin anew") from None
+
+
+def share(state: State, ranks: Ranks) -> None:
+    """Brings every rank's state to where the first's stands; the others need see no file of it."""
+    mine = {name: value.detach().cpu().contiguous().clone() for name, value in _tensors(state).items()}
+    first = ranks.rank == 0
+    tensors = ranks.from_first(safetensors.torch.save(mine) if first else b"")
+    counters = ranks.from_first(json.dumps(asdict(state.counters)).encode() if first else b"")
+    if not first:
+        _restore(state, safetensors.torch.load(tensors), counters.decode())
+
+
+def _tensors(state: State) -> Params:
+    tensors = {}
+    for name, value in state.theta.items():
+        tensors[f"theta/{name}"] = value
+        tensors[f"best/{name}"] = state.best[name]
+        for moment, kept in state.optimizer.state.get(value, {}).items():
+            tensors[f"{moment}/{name}"] = kept
+    return tensors
+
+
+def _restore(state: State, tensors: Params, counters: str) -> None:
+    for name, value in state.theta.items():
+        value.detach().copy_(tensors[f"theta/{name}"])
+        state.best[name].copy_(tensors[f"best/{name}"])
+        if f"step/{name}" in tensors:
+            state.optimizer.state[value] = {
+                moment: tensors[f"{moment}/{name}"].to("cpu" if moment == "step" else value.device)
+                for moment in MOMENTS
+            }
+    state.counters = _counters(counters)
 
 
 def _counters(text: str) -> Counters:

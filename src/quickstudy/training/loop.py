@@ -3,7 +3,8 @@
 The start is a candidate like every later theta, so what comes back is never worse than it on the validation
 tasks. Naive meta-training on a narrow source does make strong encoders worse, so stopping early is no extra.
 A run that is killed at any moment and called again ends with the same bits as one that was not, given the
-same machine and number of threads.
+same machine and number of threads. Started by torchrun, every rank runs this very loop on its share of the episodes
+and takes the same steps; the first alone writes and is watched.
 """
 
 import math
@@ -22,6 +23,7 @@ from quickstudy.training.interrupt import undisturbed
 from quickstudy.training.journal import Record, Watch, open_journal, tensorboard
 from quickstudy.training.outcome import History, Trained, Validation, is_better
 from quickstudy.training.plan import Plan, rate_at, share_at
+from quickstudy.training.ranks import Drawn, Ranks, check_alike, here
 from quickstudy.training.slopes import clipped, mean_slopes
 from quickstudy.training.state import State, begin, copy, ended
 
@@ -29,6 +31,9 @@ MOST_SKIPPED = 5
 """episodes in a row whose slopes are not finite, before the training is given up"""
 
 _NO_BOARD = "only journal.jsonl is written; `pip install quickstudy[track]` adds TensorBoard"
+
+
+_IDLE = "of {} ranks, no more than {} have an episode in a step; raise `tasks` in [training], or start fewer"
 
 
 class TrainingInterruptedError(QuickstudyError):
@@ -44,24 +49,31 @@ def meta_train(
     folder: str | Path | None = None,
     watch: Watch | None = None,
     about: str = "",
+    share: Ranks | None = None,
 ) -> Trained:
     """Improves `theta` by the outer loop that `plan` describes; `theta` itself is left as it is.
 
     `episodes(step, history)` gives the `plan.tasks` episodes of step 1 … plan.steps and must depend on nothing but the
-    step and the validations before it.
+    step and the validations before it; of several ranks (`training.ranks`), each asks for its share of them alone.
     `validate(theta)` judges the same tasks every time. `folder` keeps checkpoints and the journal: the same
     call goes on from there. `about` names what else decides the outcome (learner, sources, a recipe's text),
-    so that a checkpoint of something else is refused. `watch` is told what happens.
+    so that a checkpoint of something else is refused. `watch` is told what happens. `share`: between which ranks
+    episodes are dealt out (all that there are); ALONE where each must take every one, holding a part of the backbone.
 
     QuickstudyError: nothing to learn, a folder of another training, no validation, slopes that stay infinite.
     TrainingInterruptedError: Ctrl-C.
     """
+    ranks = here()
     state = begin(theta, plan)
-    job = _Job(learner, episodes, validate, plan)
-    sinks = [] if watch is None else [watch]
+    job = _Job(learner, episodes, validate, plan, ranks, share or ranks)
+    sinks = [] if watch is None or ranks.rank else [watch]
+    marked = checkpoint.mark(plan, theta, about)
+    check_alike(ranks, marked)
+    if job.share.size > plan.tasks:
+        _tell(sinks, [{"event": "note", "text": _IDLE.format(ranks.size, plan.tasks)}], 0.0)
     if folder is None:
         return _run(job, state, sinks, _forget, "nothing was kept, for want of a folder")
-    return _run_in(Path(folder), job, state, sinks, checkpoint.mark(plan, theta, about))
+    return _run_in(Path(folder), job, state, sinks, marked)
 
 
 @dataclass(frozen=True)
@@ -72,13 +84,21 @@ class _Job:
     episodes: Callable[[int, History], Sequence[Episode]]
     validate: Callable[[Params], Validation]
     plan: Plan
+    ranks: Ranks
+    share: Ranks
+    """between whom episodes are dealt out"""
 
 
 def _run_in(folder: Path, job: _Job, state: State, sinks: list[Watch], marked: dict[str, str]) -> Trained:
     """The same with a folder: from its checkpoint if it has one, and with a journal."""
+    going_on = f"the same command goes on from {shown(folder)}"
+    if job.ranks.rank:
+        checkpoint.share(state, job.ranks)
+        return _run(job, state, [], _forget, going_on)
     with ExitStack() as stack:
         journal = stack.enter_context(open_journal(folder))
         found = checkpoint.load(folder, state, marked)
+        checkpoint.share(state, job.ranks)
         journal.rewind(found or 0)
         for left in folder.glob(TEMPORARY.format("*")):  # of a process that was killed while writing
             left.unlink(missing_ok=True)
@@ -90,7 +110,7 @@ def _run_in(folder: Path, job: _Job, state: State, sinks: list[Watch], marked: d
         def keep() -> None:
             checkpoint.save(folder, state, marked, journal.length())
 
-        return _run(job, state, to_disk + sinks, keep, f"the same command goes on from {shown(folder)}")
+        return _run(job, state, to_disk + sinks, keep, going_on)
 
 
 def _forget() -> None:
@@ -169,13 +189,14 @@ def _step(job: _Job, state: State, sinks: list[Watch], began: float) -> None:
     """One outer step."""
     now, plan = state.counters, job.plan
     step = now.step + 1
-    tasks = [episode._replace(progress=now.step / plan.steps) for episode in job.episodes(step, now.history)]
+    drawn = job.episodes(step, now.history)
+    tasks = Drawn(len(drawn), lambda place: drawn[place]._replace(progress=now.step / plan.steps))
     if len(tasks) != plan.tasks:
         raise QuickstudyError(
             f"step {step} got {len(tasks)} episodes where the plan says {plan.tasks}; make `tasks` and the "
             "source of episodes agree"
         )
-    mean = mean_slopes(job.learner, state.theta, tasks, plan.seed, step, now.in_a_row, MOST_SKIPPED)
+    mean = mean_slopes(job.learner, state.theta, tasks, plan.seed, step, now.in_a_row, MOST_SKIPPED, job.share)
     if mean.in_a_row > MOST_SKIPPED:
         raise QuickstudyError(
             f"meta-training broke down at step {step}: {mean.in_a_row} episodes in a row were left out, the last "

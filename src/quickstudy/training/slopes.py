@@ -1,5 +1,6 @@
 """The mean meta-gradient of one outer step."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +9,10 @@ import numpy
 import torch
 from torch import Tensor
 
-from quickstudy.core.params import detach, inner, map_params, norm
+from quickstudy.core.params import detach, inner, norm
 from quickstudy.core.protocols import Learner
 from quickstudy.core.types import DivergedError, Episode, Params, QuickstudyError
+from quickstudy.training.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True)
@@ -38,37 +40,50 @@ def mean_slopes(
     step: int,
     in_a_row: int,
     most: int,
+    ranks: Ranks = ALONE,
 ) -> Mean:
-    """The mean over episodes, in their order, each with a generator that (seed, step, place) fixes. It ends
-    early once more than `most` episodes in a row were left out."""
+    """The mean over episodes, each with a generator that (seed, step, place) fixes. Every rank takes its share of them
+    and gets the same answer, whatever the number of ranks. More than `most` episodes in a row that were left out, in
+    the order of their places, end it."""
     total: Params = {}
-    losses: list[float] = []
-    squares = 0.0
-    skipped: dict[int, str] = {}
-    for place, episode in enumerate(episodes):
+    told = torch.zeros(len(episodes), 3, dtype=torch.float64)  # loss, squared length of the slopes, 1 where left out
+    why: dict[int, str] = {}
+    for place in range(ranks.rank, len(episodes), ranks.size):
         try:
-            slopes, loss = learner.meta_gradient(detach(theta), episode, generator(seed, step, place))
+            slopes, loss = learner.meta_gradient(detach(theta), episodes[place], generator(seed, step, place))
             _check_shapes(slopes, theta)
-            _check_finite(slopes, loss)
+            squared = float(inner(detach(slopes), detach(slopes)))
+            _check_finite(slopes, squared, loss)
         except DivergedError as error:
-            skipped[place] = str(error)
-            in_a_row += 1
-            if in_a_row > most:
-                break
+            why[place], told[place, 2] = str(error), 1
             continue
-        in_a_row = 0
-        losses.append(loss.item())
-        slopes = detach(slopes)
-        squares += float(inner(slopes, slopes))
-        total = map_params(torch.add, total, slopes) if total else slopes
-    mean = {name: value / len(losses) for name, value in total.items()}
-    return Mean(
-        mean,
-        sum(losses) / len(losses) if losses else math.nan,
-        _noise(mean, squares, len(losses)),
-        skipped,
-        in_a_row,
+        told[place, 0], told[place, 1] = loss.item(), squared
+        for name, slope in detach(slopes).items():
+            total[name] = total[name].add_(slope) if name in total else slope.to(torch.float64, copy=True)
+    told = ranks.summed({"told": told})["told"]  # the small one first: it shows at once that a rank is missing
+    total = ranks.summed(  # in theta's order, which is the same everywhere
+        {
+            name: total[name] if total else torch.zeros_like(value, dtype=torch.float64)
+            for name, value in detach(theta).items()
+        }
     )
+    if told[:, 2].any():
+        why = {int(place): said for part in ranks.texts(json.dumps(why)) for place, said in json.loads(part).items()}
+    why, in_a_row = _in_a_row(why, len(episodes), in_a_row, most)
+    count = len(episodes) - int(told[:, 2].sum())
+    mean = {name: (value / count).to(theta[name].dtype) for name, value in total.items()} if count else {}
+    loss, squares, _ = told.sum(0).tolist()
+    return Mean(mean, loss / count if count else math.nan, _noise(mean, squares, count), why, in_a_row)
+
+
+def _in_a_row(why: Mapping[int, str], count: int, before: int, most: int) -> tuple[dict[int, str], int]:
+    """The episodes left out, in their order up to where they are too many, and how many were in a row at the end."""
+    for place in range(count):
+        before = before + 1 if place in why else 0
+        if before > most:
+            count = place + 1
+            break
+    return {place: why[place] for place in sorted(why) if place < count}, before
 
 
 def _noise(mean: Params, squares: float, count: int) -> float:
@@ -91,10 +106,12 @@ def generator(seed: int, step: int, place: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(mixed[0]))
 
 
-def _check_finite(slopes: Params, loss: Tensor) -> None:
+def _check_finite(slopes: Params, squared: float, loss: Tensor) -> None:
+    """`squared`, the squared length of the slopes, is finite where all of them are, but for very large ones; looking at
+    each takes longer."""
     if not loss.isfinite().all():
         raise DivergedError("the query loss after adaptation is not finite; lower the learner's rate")
-    for name, slope in slopes.items():
+    for name, slope in () if math.isfinite(squared) else slopes.items():
         if not slope.isfinite().all():
             raise DivergedError(f"the slopes of {name} are not finite; lower the learner's rate")
 
