@@ -9,6 +9,7 @@ from quickstudy.core.protocols import Backbone, Slopes
 from quickstudy.core.types import Adapted, Batch, Episode, Loss, Params
 from quickstudy.learners.descent import Order
 from quickstudy.learners.maml import Maml
+from quickstudy.learners.updates import Inner
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Anil:
     steps: int = 5
     head_rate: float = 2.0
     order: Order = 2
+    inner: Inner = "sgd"
 
     @property
     def slopes(self) -> Slopes:
@@ -39,4 +41,6 @@ class Anil:
 
     @property
     def _inner(self) -> Maml:
-        return Maml(self.backbone, moves=(), steps=self.steps, head_rate=self.head_rate, order=self.order)
+        return Maml(
+            self.backbone, moves=(), steps=self.steps, head_rate=self.head_rate, order=self.order, inner=self.inner
+        )

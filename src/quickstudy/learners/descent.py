@@ -4,13 +4,13 @@ Every learner that steps by a slope steps here, but `fine_tune`, whose steps are
 runs.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from quickstudy.core.params import detach, slopes_of, views
 from quickstudy.core.protocols import Backbone, Learner
@@ -21,28 +21,18 @@ from quickstudy.core.types import (
     DivergedError,
     Episode,
     Loss,
+    Lower,
     Params,
     QuickstudyError,
     Text,
+    batch_rows,
 )
-from quickstudy.learners import heads
+from quickstudy.learners import engines, heads, sweep
 from quickstudy.learners.exact import slopes_after
+from quickstudy.learners.sweep import Loop, check_finite, plain_attention
+from quickstudy.learners.updates import Place, Update
 
 Order = Literal[1, 2]
-Update = Callable[[int, Params, Params], Params]
-"""(the step's number from 0, weights, slopes) -> the weights after it"""
-
-
-def at_rate(rate: float, head_rate: float) -> Update:
-    """Plain gradient descent: weights of the backbone at `rate`, the head at `head_rate`. Units are about as long as
-    one, so a head wants a rate a hundred times that of a layer."""
-    return at_rates(lambda step, name: head_rate if name.startswith("head.") else rate)
-
-
-def at_rates(rate: Callable[[int, str], Tensor | float]) -> Update:
-    """Gradient descent at the rate of (the step's number from 0, the weight's name): of any shape that spreads over
-    the weight's."""
-    return lambda step, at, slopes: {name: value - rate(step, name) * slopes[name] for name, value in at.items()}
 
 
 def descend(
@@ -59,10 +49,29 @@ def descend(
 
     `start` has "head.weight", "head.bias" and those entries of theta that move; the rest is as `path` has it.
     """
-    at = start
-    for at in walk(backbone, theta, start, support, loss, steps, update, order):  # noqa: B007 (the last is wanted)
+    return arrive(backbone, theta, Place(start, {}), support, loss, steps, update, order).at
+
+
+def arrive(
+    backbone: Backbone,
+    theta: Params,
+    start: Place,
+    support: Batch,
+    loss: Loss,
+    steps: int,
+    update: Update,
+    order: Order,
+) -> Place:
+    """`descend` for an optimizer that goes on where it stopped: with what it remembers."""
+    if not heads.judged(support.gold):
+        return start
+    start, loop = _loop(backbone, theta, start, support, loss, steps, update)
+    if order == 2 and engines.current().way == "checkpoint":
+        return sweep.arrived(loop, start)
+    ended = start
+    for ended in _places(loop, start, order):  # noqa: B007 (the last is wanted)
         pass
-    return at
+    return ended
 
 
 def walk(
@@ -78,28 +87,90 @@ def walk(
     """The weights after each step of `descend`."""
     if not heads.judged(support.gold):
         return
-    start = {name: value if value.requires_grad else value.requires_grad_() for name, value in start.items()}
-    with attention_for(order):
-        units = reading(backbone, theta, support.text, start)
-    yield from path(lambda at: loss(heads.score(units(at), at), support), start, steps, update, order)
+    begin, loop = _loop(backbone, theta, Place(start, {}), support, loss, steps, update)
+    for place in _places(loop, begin, order):
+        yield place.at
 
 
 def path(loss: Callable[[Params], Tensor], start: Params, steps: int, update: Update, order: Order) -> Iterator[Params]:
     """The weights after each of `steps` steps down `loss` from `start`.
 
-    Order 2 keeps the graph through the slopes (MAML, Finn et al. 2017, eq. 1); order 1 takes the slopes as
-    constants, so that the result depends on `start` with the identity as its Jacobian (FOMAML, section 5.2).
+    Order 2 goes through the slopes (MAML, Finn et al. 2017, eq. 1), by the engine that is in use; order 1 takes the
+    slopes as constants, so that the result depends on `start` with the identity as its Jacobian (FOMAML, section 5.2).
     DivergedError at the first step whose loss or slopes are not finite.
     """
-    at = start
-    for step in range(steps):
-        at = views(at)
-        with attention_for(order):
-            value = loss(at)
-            slopes = slopes_of(value, at, create_graph=order == 2)
-        check_finite(value, slopes, step, steps)
-        at = update(step, at, slopes if order == 2 else detach(slopes))
-        yield at
+    for place in _places(Loop((loss,), update, steps, {}), Place(start, {}), order):
+        yield place.at
+
+
+def _places(loop: Loop, place: Place, order: Order) -> Iterator[Place]:
+    way = engines.current().way
+    if order == 2 and way == "implicit":
+        raise QuickstudyError(
+            "the engine 'implicit' is for learners that adapt to a minimum (imaml, prior_head, aligned), and this one "
+            "takes steps; take unroll, checkpoint or mixed"
+        )
+    sparing = order == 2 and way in ("mixed", "checkpoint")
+    for step in range(loop.steps):
+        last = step == loop.steps - 1 and len(loop.losses) == 1  # whose graph would be made again at once
+        place = sweep.swept(loop, step, place) if sparing and not last else _unrolled(loop, step, place, order)
+        yield place
+
+
+def _unrolled(loop: Loop, step: int, place: Place, order: Order) -> Place:
+    """The place after a step; in order 2 its graph is kept."""
+    at = views(place.at)
+    with plain_attention(order == 2):
+        value = torch.stack([loss({**loop.given, **at}) for loss in loop.losses]).sum()
+        slopes = slopes_of(value, at, create_graph=order == 2)
+    check_finite(value, slopes, step, loop.steps)
+    return loop.update(step, at, slopes if order == 2 else detach(slopes), place.state)
+
+
+def _loop(
+    backbone: Backbone, theta: Params, start: Place, support: Batch, loss: Loss, steps: int, update: Update
+) -> tuple[Place, Loop]:
+    """A support's loss as steps go down it; what lies below the weights that move is read here, once."""
+    at = {name: value if value.requires_grad else value.requires_grad_() for name, value in start.at.items()}
+    parts = _chunked(support, engines.current().chunks)
+    reads = [_reading(backbone, theta, part.text, at, f"kept.{number}") for number, (part, _) in enumerate(parts)]
+    given = {name: value for _, kept in reads for name, value in kept.items()}
+    if len(parts) > 1 and not _adds_up(parts, [read for read, _ in reads], {**given, **at}, support, loss):
+        with engines.using(replace(engines.current(), chunks=1)):
+            return _loop(backbone, theta, start, support, loss, steps, update)
+    losses = [partial(_part_of_loss, read, *part, loss) for (read, _), part in zip(reads, parts, strict=True)]
+    return Place(at, start.state), Loop(tuple(losses), update, steps, given)
+
+
+def _part_of_loss(read: Callable[[Params], Tensor], part: Batch, share: float, loss: Loss, at: Params) -> Tensor:
+    value = loss(heads.score(read(at), at), part)
+    return value if share == 1 else share * value
+
+
+def _chunked(batch: Batch, parts: int) -> list[tuple[Batch, float]]:
+    """A batch in parts of whole rows, and the share of its judged units in each."""
+    if min(parts, len(batch.gold)) < 2:
+        return [(batch, 1.0)]
+    rows = torch.arange(len(batch.gold)).split(-(-len(batch.gold) // parts))
+    found = [batch_rows(batch, which) for which in rows]
+    counts = [heads.judged(part.gold) for part in found]
+    return [(part, count / sum(counts)) for part, count in zip(found, counts, strict=True) if count]
+
+
+def _adds_up(
+    parts: Sequence[tuple[Batch, float]],
+    reads: Sequence[Callable[[Params], Tensor]],
+    at: Params,
+    whole: Batch,
+    loss: Loss,
+) -> bool:
+    """Whether a loss is the mean over judged units, so that it is that of the parts by their shares; some are not."""
+    if sum(len(part.gold) for part, _ in parts) != len(whole.gold):
+        return False
+    with torch.no_grad():
+        scores = [heads.score(read(at), at) for read in reads]
+        each = sum(share * loss(score, part) for score, (part, share) in zip(scores, parts, strict=True))
+        return bool(torch.isclose(torch.as_tensor(each), loss(torch.cat(scores), whole), rtol=1e-4))
 
 
 Ended = Callable[[Params, Batch, Loss, Order], Params]
@@ -116,24 +187,27 @@ def slopes_through(
     learner: Learner, ended: Ended, episode: Episode, theta: Params, order: Order
 ) -> tuple[Params, Tensor]:
     """The meta-gradient of a learner that steps: through its steps in order 2, past their slopes in order 1."""
-    with attention_for(order):
-        return slopes_after(learner, episode, theta, lambda at: ended(at, episode.support, episode.loss, order))
-
-
-def attention_for(order: Order) -> AbstractContextManager[None]:
-    """Fused attention has no second derivative: the plain kernel exactly where one is taken."""
-    return sdpa_kernel(SDPBackend.MATH) if order == 2 else nullcontext()
+    return slopes_after(learner, episode, theta, lambda at: ended(at, episode.support, episode.loss, order))
 
 
 def reading(backbone: Backbone, theta: Params, text: Text, moving: Iterable[str]) -> Callable[[Params], Tensor]:
     """A function from the weights that move to units (B, U, W); what lies below them is computed here, once."""
+    read, given = _reading(backbone, theta, text, moving, "kept")
+    return lambda at: read({**given, **at})
+
+
+def _reading(
+    backbone: Backbone, theta: Params, text: Text, moving: Iterable[str], name: str
+) -> tuple[Callable[[Params], Tensor], Params]:
+    """`reading` that asks for what was computed once under this name, and that, where it has a name."""
     moving = [name for name in moving if name in theta and name.startswith(OF_BACKBONE)]
     if not moving:
-        fixed = backbone.units(theta, text)
-        return lambda _: fixed
+        return lambda at: at[name], {name: backbone.units(theta, text)}
     depth = backbone.depth(moving)
-    lower = backbone.lower(theta, text, depth) if depth else None
-    return lambda at: backbone.units({**theta, **at}, text, lower)
+    if not depth:
+        return lambda at: backbone.units({**theta, **at}, text), {}
+    given = {name: backbone.lower(theta, text, depth).hidden}
+    return lambda at: backbone.units({**theta, **at}, text, Lower(depth, at[name])), given
 
 
 def moves(theta: Params, prefixes: Iterable[str]) -> Params:
@@ -159,14 +233,3 @@ def adapted_from(ended: Params) -> Params:
                 "fewer steps"
             )
     return {name: value.detach().clone() for name, value in ended.items()}
-
-
-def check_finite(value: Tensor, slopes: Params, step: int, steps: int) -> None:
-    """DivergedError that names the step, counted from 0, if a loss or its slopes are not finite."""
-    wrong = "loss" if not value.isfinite().all() else ""
-    wrong = wrong or next((f"slope of {name}" for name, slope in slopes.items() if not slope.isfinite().all()), "")
-    if wrong:
-        raise DivergedError(
-            f"the inner loop diverged: at step {step + 1} of {steps} the support's {wrong} is not finite; "
-            "lower the learner's rate, or take fewer steps"
-        )

@@ -12,7 +12,8 @@ from quickstudy.core.params import detach, leaves, slopes_of
 from quickstudy.core.protocols import Backbone, Slopes
 from quickstudy.core.types import OF_BACKBONE, Adapted, Batch, Episode, Loss, Params, batch_rows
 from quickstudy.learners import heads
-from quickstudy.learners.descent import adapted_from, check_finite, moves, reading
+from quickstudy.learners.descent import adapted_from, moves, reading
+from quickstudy.learners.sweep import check_finite
 
 
 @dataclass(frozen=True)

@@ -66,10 +66,11 @@ def means(units: Tensor, member: Tensor) -> tuple[Tensor, Tensor]:
 
 def prototypes(backbone: Backbone, theta: Params, support: Batch) -> Tensor:
     """(C, W): the mean of each class's units; its name where it has none."""
-    names = class_names(backbone, theta, support)
     units = backbone.units(theta, support.text).flatten(0, 1)
-    mean, count = means(units, membership(support.gold, len(names)))
-    return torch.where(count[:, None] > 0, mean, names)
+    mean, count = means(units, membership(support.gold, len(named(support).tokens)))
+    if count.all():
+        return mean
+    return torch.where(count[:, None] > 0, mean, class_names(backbone, theta, support))
 
 
 def blended(names: Tensor, mean: Tensor, count: Tensor, name_weight: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ from quickstudy.core.params import detach, inner, leaves, map_params
 from quickstudy.core.protocols import Backbone, Slopes
 from quickstudy.core.types import OF_BACKBONE, Adapted, Batch, DivergedError, Episode, Loss, Params
 from quickstudy.learners import convex, heads
-from quickstudy.learners.descent import adapted_from, attention_for, moves, reading
+from quickstudy.learners.descent import adapted_from, moves, reading
+from quickstudy.learners.sweep import plain_attention
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Imaml:
 
     def adapt(self, theta: Params, support: Batch, loss: Loss) -> Adapted:
         theta = detach(theta)
-        with torch.enable_grad(), attention_for(2):
+        with torch.enable_grad(), plain_attention(True):
             start, objective = self._problem(theta, support, loss)
             return adapted_from(_reached(theta, start, self._way(start, objective)))
 
@@ -54,7 +55,7 @@ class Imaml:
 
     def meta_gradient(self, theta: Params, episode: Episode, rng: torch.Generator) -> tuple[Params, Tensor]:
         at = leaves(theta)
-        with torch.enable_grad(), attention_for(2):
+        with torch.enable_grad(), plain_attention(True):
             way = self._way(*self._problem(detach(theta), episode.support, episode.loss))
             start, objective = self._problem(at, episode.support, episode.loss)
 

@@ -18,7 +18,8 @@ from quickstudy.core.params import detach, leaves, map_params, slopes_of
 from quickstudy.core.protocols import Backbone, Slopes
 from quickstudy.core.types import OF_BACKBONE, Adapted, Batch, Episode, Loss, Params, QuickstudyError
 from quickstudy.learners import heads
-from quickstudy.learners.descent import Order, Update, adapted_from, attention_for, descend, moves
+from quickstudy.learners.descent import Order, adapted_from, arrive, moves
+from quickstudy.learners.updates import Place, Update
 
 DECAYS = (0.5, 0.9, 0.99)
 """of the averages m_k"""
@@ -69,9 +70,8 @@ class LearnedOptimizer:
     def adapt(self, theta: Params, support: Batch, loss: Loss) -> Adapted:
         theta = detach(theta)
         with torch.enable_grad():
-            start = self._start(theta, support)
-            update = rule(theta, {}, 0, self._rate)
-            return adapted_from(descend(self.backbone, theta, start, support, loss, self.steps, update, order=1))
+            start, update = Place(self._start(theta, support), {}), rule(theta, 0, self._rate)
+            return adapted_from(arrive(self.backbone, theta, start, support, loss, self.steps, update, order=1).at)
 
     def predict(self, theta: Params, adapted: Adapted, query: Batch) -> Tensor:
         return heads.score(self.backbone.units({**theta, **adapted}, query.text), adapted)
@@ -80,16 +80,15 @@ class LearnedOptimizer:
         support, query, loss = episode.support, episode.query, episode.loss
         firsts = range(0, self.steps, self.truncate) if heads.judged(support.gold) and self.steps else range(1)
         total = map_params(torch.zeros_like, detach(theta))
-        reached, averages = Params(), Params()
+        reached = None
         for first in firsts:
             steps, at = min(self.truncate, self.steps - first), leaves(theta)
-            with torch.enable_grad(), attention_for(self.order):
-                start = reached or self._start(at, support)
-                update = rule(at, averages, first, self._rate)
-                ended = descend(self.backbone, at, start, support, loss, steps, update, self.order)
-                value = loss(self.predict(at, ended, query), query)
+            with torch.enable_grad():
+                start, update = reached or Place(self._start(at, support), {}), rule(at, first, self._rate)
+                ended = arrive(self.backbone, at, start, support, loss, steps, update, self.order)
+                value = loss(self.predict(at, ended.at, query), query)
                 total = map_params(torch.add, total, slopes_of(value, at))
-            reached, averages = detach(ended), detach(averages)
+            reached = Place(detach(ended.at), detach(ended.state))
         return {name: slope / len(firsts) for name, slope in total.items()}, value.detach()
 
     def _rate(self, name: str) -> float:
@@ -99,19 +98,19 @@ class LearnedOptimizer:
         return {**moves(theta, self.moves), **heads.start(self.backbone, theta, support)}
 
 
-def rule(theta: Params, averages: Params, first: int, rate: Callable[[str], float]) -> Update:
-    """The update that theta's "optimizer.…" describe, from step number `first` on. `averages` is its state, empty at
-    the start, and is kept up to date: for every weight the averages of its slopes (K, *shape), which begin at zero."""
+def rule(theta: Params, first: int, rate: Callable[[str], float]) -> Update:
+    """The update that theta's "optimizer.…" describe, from step number `first` on. Its state: for every weight the
+    averages of its slopes (K, *shape), which begin at zero."""
 
-    def update(step: int, at: Params, slopes: Params) -> Params:
-        ended = {}
+    def update(step: int, at: Params, slopes: Params, state: Params) -> Place:
+        ended, averages = {}, {}
         for name, slope in slopes.items():
             decays = torch.tensor(DECAYS).to(slope).view(-1, *(1,) * slope.ndim)
-            before = averages.get(name, torch.zeros_like(decays))
+            before = state.get(name, torch.zeros_like(decays))
             averages[name] = decays * before + (1 - decays) * slope
             seen = torch.cat([slope[None], averages[name] / (1 - decays ** (first + step + 1))]).movedim(0, -1)
             ended[name] = at[name] - rate(name) * _direction(theta, seen, first + step, name.startswith("head."))
-        return ended
+        return Place(ended, averages)
 
     return update
 

@@ -8,7 +8,8 @@ from torch import Tensor
 from quickstudy.core.protocols import Backbone, Slopes
 from quickstudy.core.types import OF_BACKBONE, Adapted, Batch, Episode, Loss, Params
 from quickstudy.learners import heads
-from quickstudy.learners.descent import Order, adapted_by, at_rate, descend, moves, slopes_through
+from quickstudy.learners.descent import Order, adapted_by, descend, moves, slopes_through
+from quickstudy.learners.updates import Inner, named
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Maml:
     """of the backbone's weights"""
     head_rate: float = 2.0
     order: Order = 2
+    inner: Inner = "sgd"
+    """whose steps they are; Adam wants rates a hundred times smaller"""
 
     @property
     def slopes(self) -> Slopes:
@@ -45,6 +48,5 @@ class Maml:
 
     def _ended(self, theta: Params, support: Batch, loss: Loss, order: Order) -> Params:
         start = {**moves(theta, self.moves), **heads.start(self.backbone, theta, support)}
-        return descend(
-            self.backbone, theta, start, support, loss, self.steps, at_rate(self.rate, self.head_rate), order
-        )
+        update = named(self.inner, self.rate, self.head_rate)
+        return descend(self.backbone, theta, start, support, loss, self.steps, update, order)

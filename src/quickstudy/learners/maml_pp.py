@@ -10,7 +10,8 @@ from quickstudy.core.params import detach, leaves, slopes_of
 from quickstudy.core.protocols import Backbone, Slopes
 from quickstudy.core.types import OF_BACKBONE, Adapted, Batch, Episode, Loss, Params
 from quickstudy.learners import heads
-from quickstudy.learners.descent import Order, adapted_from, at_rates, attention_for, moves, walk
+from quickstudy.learners.descent import Order, adapted_from, moves, walk
+from quickstudy.learners.updates import at_rates
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class MamlPP:
     def meta_gradient(self, theta: Params, episode: Episode, rng: torch.Generator) -> tuple[Params, Tensor]:
         order: Order = 2 if episode.progress >= self.second_order_from else 1
         at = leaves(theta)
-        with torch.enable_grad(), attention_for(order):
+        with torch.enable_grad():
             passed = self._passed(at, episode.support, episode.loss, order)
             shares = self._shares(len(passed), episode.progress)
             losses = [

@@ -8,7 +8,8 @@ from torch import Tensor
 from quickstudy.core.protocols import Backbone, Slopes
 from quickstudy.core.types import OF_BACKBONE, Adapted, Batch, Episode, Loss, Params
 from quickstudy.learners import heads
-from quickstudy.learners.descent import Order, adapted_by, at_rates, descend, moves, slopes_through
+from quickstudy.learners.descent import Order, adapted_by, descend, moves, slopes_through
+from quickstudy.learners.updates import at_rates
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,9 @@ from quickstudy.core.types import (
     batch_rows,
 )
 from quickstudy.learners import heads, left_out
-from quickstudy.learners.descent import adapted_from, check_finite, moves
+from quickstudy.learners.descent import adapted_from, moves
 from quickstudy.learners.prior_head import PriorHead
+from quickstudy.learners.sweep import check_finite
 
 SPEED = 8e10
 """operations a second of the machine that `seconds` are counted for: a laptop's core or two"""

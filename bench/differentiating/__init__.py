@@ -1,0 +1,1 @@
+"""Meta-gradients of one shape of task, found in several ways, each measured in a process of its own."""
