@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from quickstudy.core.params import detach, leaves, slopes_of
 from quickstudy.core.types import IGNORE, Batch
 from quickstudy.learners import convex
-from quickstudy.learners.descent import at_rate, path
+from quickstudy.learners.descent import path
 from quickstudy.learners.fine_tune import FineTune
 from quickstudy.learners.frozen_linear import FrozenLinear
 from quickstudy.learners.maml import Maml
@@ -20,6 +20,7 @@ from quickstudy.learners.names_alone import NamesAlone
 from quickstudy.learners.neighbours import Neighbours
 from quickstudy.learners.prior_head import PriorHead, rarity
 from quickstudy.learners.prototypes import Prototypes
+from quickstudy.learners.updates import at_rate
 
 KIND = kinds()["one label"]
 

@@ -11,7 +11,7 @@ from quickstudy.core.protocols import Learner
 from quickstudy.core.types import OF_BACKBONE, Batch, DivergedError, Episode, Params, QuickstudyError
 from quickstudy.learners import heads
 from quickstudy.learners.anil import Anil
-from quickstudy.learners.descent import attention_for, moves
+from quickstudy.learners.descent import moves
 from quickstudy.learners.fine_tune import FineTune
 from quickstudy.learners.imaml import Imaml
 from quickstudy.learners.maml import Maml
@@ -20,6 +20,7 @@ from quickstudy.learners.meta_sgd import MetaSgd
 from quickstudy.learners.proto_maml import ProtoMaml
 from quickstudy.learners.prototypes import Prototypes
 from quickstudy.learners.reptile import Reptile
+from quickstudy.learners.sweep import plain_attention
 
 KINDS = kinds()
 RNG = torch.Generator()
@@ -36,7 +37,7 @@ class Around:
 
     def __init__(self, theta: Params, task: Episode) -> None:
         self.theta = leaves(theta)
-        with attention_for(2):
+        with plain_attention(True):
             self.start = {**moves(self.theta, OF_BACKBONE), **heads.start(BACKBONE, self.theta, task.support)}
             self.at = leaves(self.start)
             self.slope = slopes_of(self.loss(self.at, task.support), self.at, create_graph=True)

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from quickstudy.core.params import detach, same
 from quickstudy.core.types import Batch, Episode, Params, QuickstudyError, Text
-from quickstudy.learners.descent import descend
+from quickstudy.learners.descent import arrive
 from quickstudy.learners.learned_optimizer import LearnedOptimizer, rule
 from quickstudy.learners.maml import Maml
+from quickstudy.learners.updates import Place
 
 TASK = episode(kinds()["one label"], 2)
 
@@ -63,12 +64,14 @@ def test_truncated_slopes_are_the_mean_of_those_of_the_segments(steps: int) -> N
             begin = start_of(made, moved)
             averages: Params = {}
             if first:  # the way there, with theta as it is
-                update, before = rule(theta, averages, 0, made._rate), start_of(made, theta)
-                begin = detach(descend(made.backbone, theta, before, TASK.support, TASK.loss, first, update, 1))
+                update, before = rule(theta, 0, made._rate), Place(start_of(made, theta), {})
+                there = arrive(made.backbone, theta, before, TASK.support, TASK.loss, first, update, 1)
+                begin, averages = detach(there.at), detach(there.state)
                 short = dataclasses.replace(made, steps=first).adapt(theta, TASK.support, TASK.loss)
                 assert same(begin, short)
-            update, length = rule(moved, averages, first, made._rate), min(2, steps - first)
-            at = detach(descend(made.backbone, moved, begin, TASK.support, TASK.loss, length, update, 1))
+            update, length = rule(moved, first, made._rate), min(2, steps - first)
+            place = Place(begin, averages)
+            at = detach(arrive(made.backbone, moved, place, TASK.support, TASK.loss, length, update, 1).at)
             return float(TASK.loss(made.predict(moved, at, TASK.query), TASK.query))
 
         return (8 * (ended(1) - ended(-1)) - (ended(2) - ended(-2))) / 12e-5

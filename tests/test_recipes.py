@@ -6,12 +6,16 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from test_pretraining import compiled
 from tiny import backbone
 
+from quickstudy import load, pretrain
 from quickstudy import recipe as recipes
 from quickstudy.meta import meta_train
 
-RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*.toml"))
+FOLDER = Path(__file__).parent.parent / "recipes"
+PRETRAINING = sorted(FOLDER.glob("pretrain-*.toml"))
+RECIPES = sorted(set(FOLDER.glob("*.toml")) - set(PRETRAINING))
 TOPICS = {"weather": "rain sun wind snow", "food": "bread soup apple rice", "sport": "goal match team race"}
 
 
@@ -32,6 +36,24 @@ def test_a_recipe_runs_for_two_steps(path: Path, tmp_path: Path) -> None:
         tables["student"]["backbone"] = backbone(tmp_path / "small")
         tables["kind"] = {**tables["kind"], "longest": 32, "instruction": ""}
     assert "Meta-training" in meta_train(tables).about["summary"]
+
+
+@pytest.mark.parametrize("path", PRETRAINING, ids=lambda path: path.stem)
+def test_a_recipe_for_pretraining_runs_for_two_steps(path: Path, tmp_path: Path) -> None:
+    """On a corpus of a tiny backbone's tokens, and on that backbone where the recipe begins with one."""
+    tables = copy.deepcopy(tomllib.loads(path.read_text()))
+    name = backbone(tmp_path / "small")
+    corpus = compiled(tmp_path, str(tmp_path / "small" / "tokenizer.json"))
+    if tables["student"]["backbone"] != "random":
+        tables["student"]["backbone"] = name
+    for task in tables["task"]:
+        words = task["name"] == "subset_masking"
+        task |= {"ways": 2, "shots": 1, "queries": 1, "fewest": 2} if words else {"queries": 4}
+    tables["training"]["rates"].pop("fill.", None)  # the tiny backbone says hidden words without a map
+    tables["training"] = {**tables["training"], "steps": 2, "tasks": 1, "warmup": 0, "validate_every": 2}
+    tables["validating"] = {**tables["validating"], "episodes": 1}
+    assert "Meta-training" in pretrain(tables, tmp_path / "run", corpus=corpus.folder).about["summary"]
+    assert load(tmp_path / "run" / "student.qs").learn([("rain", "weather"), ("soup", "food")]).predict(["snow"])
 
 
 def _labelled(path: Path, name: str) -> Path:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from quickstudy.core.types import Prediction, QuickstudyError, QuickstudyWarning
     from quickstudy.meta import meta_train
+    from quickstudy.pretraining import pretrain
     from quickstudy.reopening import reopen as open
     from quickstudy.student import Student, load
     from quickstudy.task import Task
@@ -27,6 +28,7 @@ __all__ = [
     "load",
     "meta_train",
     "open",
+    "pretrain",
 ]
 
 _HOMES = {
@@ -38,6 +40,7 @@ _HOMES = {
     "load": ("quickstudy.student", "load"),
     "meta_train": ("quickstudy.meta", "meta_train"),
     "open": ("quickstudy.reopening", "reopen"),
+    "pretrain": ("quickstudy.pretraining", "pretrain"),
 }
 
 

@@ -104,7 +104,7 @@ class Student:
 
     def read_ahead(self, text: Text) -> None:
         """Reads what `steady` will need of a text, so that it is there when it is asked for."""
-        Passages(_steady(self.loaded.backbone, self._learned)).units(self.theta, text)
+        _steady(self.loaded.backbone, self._learned).read_ahead(self.theta, text, Passages)
 
     def keeping(self) -> Learner:
         """The same learner with a memory of its own for the texts it reads: for a task that will grow, which reads

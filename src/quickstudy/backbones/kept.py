@@ -72,6 +72,17 @@ class KeptFeatures:
             return self.backbone.units(params, text, self.lower(params, text, depth) if depth else None)
         return torch.stack(self._looked_up(text, WHOLE, lambda group: self.backbone.units({}, group)))
 
+    def read_ahead(self, params: Params, text: Text, around: Callable[[Backbone], Backbone]) -> None:
+        """Keeps what will be asked for when `around(self)`, the backbone that learners see, reads a text with `params`;
+        nothing where it could not be kept."""
+        depth = self.depth(self.learned)
+        if self._size[0] >= 0.9 * self.budget:
+            return
+        if not any(name.startswith(OF_BACKBONE) for name in params):
+            around(self).units(params, text)
+        elif depth:
+            around(self).lower(params, text, depth)
+
     def _looked_up(self, text: Text, depth: int, read: Callable[[Text], Tensor]) -> list[Tensor]:
         """One tensor a row; each text not kept is read once, however often it stands in `text`."""
         lengths = (text.role != PADDING).sum(1).tolist()

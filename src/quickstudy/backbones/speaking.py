@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from quickstudy.backbones.encoder import Encoder
 from quickstudy.backbones.passages import Passages
 from quickstudy.backbones.reading_on import begun
-from quickstudy.backbones.running import has_bfloat16, want_slopes
 from quickstudy.backbones.searching import beams, one_by_one
+from quickstudy.backbones.vocabulary import is_low, placed, said
 from quickstudy.backbones.writing import Writing
 from quickstudy.core.types import PADDING, WRITTEN, Limits, Lower, Marks, Params, QuickstudyError, Text, Written, rows
 
@@ -81,8 +80,7 @@ class Speaking:
             return self._reads().units(params, text, lower)
         hidden = self.encoder.units(params, text, lower)  # (B, U, D)
         there = text.spans[:, :, 0, 1] > text.spans[:, :, 0, 0]
-        found = self._saying(params)(hidden[there])
-        return found.new_zeros(*there.shape, found.shape[-1]).index_put((there,), found)
+        return placed(self._saying(params)(hidden[there]), there)
 
     def write(self, params: Params, text: Text, limits: Limits) -> Written:
         """Rows of like length are written together; no row is longer than the model's limit, and none of those beyond
@@ -115,10 +113,10 @@ class Speaking:
         reading, hidden = begun(
             run, text.tokens[:, :longest].to(device), text.role[:, :longest].to(device), self.writes.cache
         )
-        said = self._saying(params)
+        say = self._saying(params)
         if limits.beams > 1:
-            return beams(reading, hidden, said, limits)
-        return one_by_one(reading, hidden, said, limits, luck.to(device))
+            return beams(reading, hidden, say, limits)
+        return one_by_one(reading, hidden, say, limits, luck.to(device))
 
     def _groups(self, lengths: Tensor, limits: Limits) -> Iterable[Tensor]:
         """Row numbers, the longest first."""
@@ -134,22 +132,8 @@ class Speaking:
         """Hidden states (n, D) -> log-probabilities (n, V), as float32 where they were multiplied in bfloat16."""
         moved = {name: params[f"backbone.{name}"] for name in self._output if f"backbone.{name}" in params}
         weight = self.writes.weight(moved, self.encoder.body).to(self.encoder.device)
-        weight = weight.to(torch.bfloat16) if self._is_low(weight) else weight  # once for many
-
-        def said(hidden: Tensor) -> Tensor:
-            dtype = torch.bfloat16 if self._is_low(hidden, weight) else hidden.dtype
-            bias = None if self.writes.bias is None else self.writes.bias.to(hidden.device, dtype)
-            logits = F.linear(hidden.to(dtype), weight.to(dtype), bias)
-            return (logits.float() if dtype == torch.bfloat16 else logits).log_softmax(-1)
-
-        return said
-
-    def _is_low(self, *parts: Tensor) -> bool:
-        """Whether the output is multiplied in bfloat16: where the body is."""
-        if parts[0].dtype == torch.float64 or self.encoder.precision == "float32":
-            return False
-        wanted = self.encoder.precision == "bfloat16"
-        return wanted or (has_bfloat16(parts[0].device) and not want_slopes(parts))
+        weight = weight.to(torch.bfloat16) if is_low(self.encoder, weight) else weight  # once for many
+        return lambda hidden: said(self.encoder, hidden, weight, self.writes.bias)
 
     @property
     def _output(self) -> tuple[str, ...]:

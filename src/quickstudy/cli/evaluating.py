@@ -47,6 +47,10 @@ def evaluate(
         bool, typer.Option("--worth", help="Say whether meta-learning was worth it, against what one would use "
                            "without it: in accuracy, labels saved and seconds.")
     ] = False,
+    pretext: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Instead of data: a corpus, on whose test part the student "
+                                  "adapts to tasks out of raw text.")
+    ] = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:  # fmt: skip
@@ -61,10 +65,12 @@ def evaluate(
       quickstudy evaluate tickets.csv --worth --episodes 20
 
       quickstudy evaluate --episodes-from tasks.jsonl --learners prototypes,maml
+
+      quickstudy evaluate --pretext corpus --model runs/own/student.qs
     """
     from quickstudy import contestants as who
     from quickstudy import remarks
-    from quickstudy.cli import unseen
+    from quickstudy.cli import pretexts, unseen
     from quickstudy.cli.places import check_place, columns_of
     from quickstudy.cli.worth import show as show_worth
     from quickstudy.core.types import QuickstudyError
@@ -75,8 +81,13 @@ def evaluate(
     from quickstudy.evaluation.worth import judged
     from quickstudy.student import load
 
-    if bool(data) == (episodes_from is not None):
-        raise QuickstudyError("name what to evaluate on: data files, a recipe, or --episodes-from a file")
+    if pretext is not None and not data and episodes_from is None:
+        pretexts.show(pretext, model, episodes, seed, device, json)
+        return
+    if bool(data) == (episodes_from is not None) or pretext is not None:
+        raise QuickstudyError(
+            "name what to evaluate on: data files, a recipe, --episodes-from a file, or --pretext a corpus"
+        )
     for place in (output.with_name(output.name + ".html"), *([export] if export else [])):
         check_place(place)
     numbers = _numbers(shots)

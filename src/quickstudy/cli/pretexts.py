@@ -1,0 +1,48 @@
+"""`quickstudy evaluate --pretext`: a student on tasks out of raw text that it has not seen."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quickstudy.cli.console import emit, plain, progress
+
+if TYPE_CHECKING:
+    from quickstudy.evaluation.statistics import Interval
+
+
+def show(folder: Path, model: str, episodes: int, seed: int, device: str, json: bool) -> None:
+    """Accuracy by sort of task, on the corpus' test part and on each group that was held out."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from quickstudy.pretext_test import pretext_test, usual
+    from quickstudy.student import load
+
+    student = load(model, device=device)
+    tasks = usual(student)
+    with progress("adapting", len(tasks)) as tell:
+        rows = pretext_test(student, folder, tasks, episodes, seed, lambda done, _: tell(done))
+    if json:
+        emit([{**row._asdict(), "accuracy": row.accuracy and _record(row.accuracy), "loss": row.accuracy and row.loss}
+              for row in rows])  # fmt: skip
+        return
+    table = Table(title=f"accuracy in % after adapting (95 % interval over {episodes} episodes)")
+    for name in ("task", "documents of"):
+        table.add_column(name)
+    for name in ("classes", "accuracy", "loss"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        told = (row.trouble, "") if row.accuracy is None else (_said(row.accuracy), f"{row.loss:.3f}")
+        ways = "vocabulary" if row.ways == 0 and row.accuracy else str(row.ways or "")
+        table.add_row(row.task, plain(row.group, 40), ways, *told)
+    Console().print(table)
+
+
+def _said(found: "Interval") -> str:
+    record = _record(found)
+    low, high = record["low"], record["high"]
+    mean = f"{100 * record['mean']:.1f}"
+    return mean if low is None else f"{mean} ({max(0, 100 * low):.0f}–{min(100, 100 * high):.0f})"
+
+
+def _record(found: "Interval") -> dict[str, Any]:
+    return {name: getattr(found, name) for name in ("mean", "low", "high", "episodes")}
