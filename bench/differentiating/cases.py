@@ -113,10 +113,9 @@ def _rerun(learner: Maml, theta: Params, episode: Episode) -> Params:
         return episode.loss(heads.score(learner.backbone.units(at, support.text), head), support)
 
     with torch.enable_grad():
-        *_, ended = path(
-            loss, heads.start(learner.backbone, at, support), learner.steps,
-            at_rate(learner.rate, learner.head_rate), 2,
-        )  # fmt: skip
+        start = heads.start(learner.backbone, at, support)
+        start = {name: value if value.requires_grad else value.requires_grad_() for name, value in start.items()}
+        *_, ended = path(loss, start, learner.steps, at_rate(learner.rate, learner.head_rate), 2)
         return slopes_of(episode.loss(learner.predict(at, ended, episode.query), episode.query), at)
 
 
