@@ -95,7 +95,12 @@ def _run(asked: argparse.Namespace, data: Path, machine: dict[str, object]) -> N
                     told = [arms.recipe(model, arm, seed, 0), PRETEXTS, DRAWS[model]]
                     keep(f"{model}.{arm}.{seed}", arms.CORPUS[model], judged(model, arm, seed), told)
         for arm in modelling.ARMS:
-            keep(f"language.{arm}.{seed}", "pieces", modelled(arm, seed), [modelling.recipe(arm, seed), MODELLED])
+            keep(
+                f"language.{arm}.{seed}",
+                "pieces",
+                modelled(arm, seed),
+                [modelling.recipe(arm, seed), modelling.RATES, MODELLED],
+            )
         keep(
             f"own.{seed}", "banking", lambda folder, seed=seed: own.run(seed, folder, found["banking"], data),
             own.recipe(seed),

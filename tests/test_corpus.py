@@ -1,5 +1,6 @@
 """A corpus compiled: what its folder holds, that the parts share nothing, that it is the same however it is made."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,10 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from texts import lines, texts
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
 
 from quickstudy.core.types import QuickstudyError
-from quickstudy.corpus import duplicates, encoding, sifting
+from quickstudy.corpus import building, duplicates, encoding, resuming, sifting
 from quickstudy.corpus.building import build
+from quickstudy.corpus.places import places
 from quickstudy.corpus.settings import Settings
 from quickstudy.corpus.store import PARTS, TEST, Corpus
 
@@ -105,6 +110,84 @@ building.build([{str(named)!r}], {str(tmp_path / "made")!r}, {SMALL!r}, watch=wa
     assert files(tmp_path / "made") == files(build([named], tmp_path / "whole", SMALL).folder)
 
 
+def test_one_killed_while_it_took_documents_out_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = texts(300)
+    rows = [{"text": text} for text in (*plain, *(f"{text} indeed" for text in plain[:40]))]
+    raw = lines(tmp_path / "raw.jsonl", rows)
+    monkeypatch.setattr(duplicates, "near", lambda *_: (0, 0))
+    forget = building.forget
+
+    def killed(*given: object) -> None:
+        forget(*given)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(building, "forget", killed)
+        build([raw], tmp_path / "made", SMALL)
+    assert files(build([raw], tmp_path / "made", SMALL).folder) == files(build([raw], tmp_path / "whole", SMALL).folder)
+
+
+def test_workers_end_with_a_build_that_was_killed() -> None:
+    code = """
+import math, os, signal
+from quickstudy.corpus.workers import spread
+for _ in spread(math.sqrt, [1.0] * 50, 2):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    pytest.importorskip("fcntl")
+    ran = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, timeout=100, check=False)
+    assert ran.returncode == -9, "(it is only back once no worker has its output open)"
+
+
+def test_what_a_kill_left_before_it_began_is_not_in_the_way(named: Path, tmp_path: Path) -> None:
+    (tmp_path / "made.building").mkdir()
+    (tmp_path / "made.building" / "lock").touch()
+    assert len(build([named], tmp_path / "made", SMALL).split) == 400
+    (tmp_path / "other.building").mkdir()
+    (tmp_path / "other.building" / "thesis.txt").touch()
+    with pytest.raises(QuickstudyError, match="in the way"):
+        build([named], tmp_path / "other", SMALL)
+
+
+def test_a_build_does_not_go_on_with_other_texts_to_be_judged_on(named: Path, tmp_path: Path) -> None:
+    judged = lines(tmp_path / "judged.jsonl", [{"text": "one"}])
+    settings = Settings(without=(str(judged),))
+    before = resuming.key(places([named]), settings)
+    assert resuming.key(places([named]), settings) == before
+    lines(judged, [{"text": "another"}])
+    assert resuming.key(places([named]), settings) != before
+
+
+def test_a_further_build_of_one_name_reads_its_own_texts(tmp_path: Path) -> None:
+    near = []
+    for plain in (texts(200), texts(260, seed=1)):
+        rows = [{"text": text} for text in (*plain, *(f"{text} indeed" for text in plain[-30:]))]
+        shutil.rmtree(tmp_path / "made", ignore_errors=True)
+        made = build([lines(tmp_path / "raw.jsonl", rows)], tmp_path / "made", Settings(**{**vars(SMALL), "ways": 0}))
+        near.append(made.manifest["cleaning"]["dropped"]["nearly the same as another"])
+    assert near == [30, 30]
+
+
+def test_texts_that_the_tokenizer_cannot_tell_apart_are_of_one_part(tmp_path: Path) -> None:
+    raw = tmp_path / "raw.txt"
+    strange = [" ".join(chr(0x1200 + 7 * number + place) * 4 for place in range(5)) for number in range(20)]
+    raw.write_text("\n".join([*texts(60), *strange]))
+    words = {word: number for number, word in enumerate(["[UNK]", *sorted({*" ".join(texts(60)).split()})])}
+    tokenizer = Tokenizer(WordLevel(words, "[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    settings = Settings(tokenizer=str(tmp_path / "tokenizer.json"), ways=0, documents="line")
+    made = build([raw], tmp_path / "made", settings)
+    assert made.manifest["proof"]["documents with the same tokens in two parts"] == 0
+    unread = [
+        part
+        for part, first, last in zip(made.split, made.documents[:-1], made.documents[1:], strict=True)
+        if not made.tokens[made.sentences[first] : made.sentences[last]].any()
+    ]
+    assert len(unread) >= 1
+    assert len(set(unread)) == 1
+
+
 def test_copies_and_all_but_copies_go(tmp_path: Path) -> None:
     plain = texts(300)
     near = [f"{text} indeed".upper() for text in plain[:30]]
@@ -157,6 +240,15 @@ def test_what_models_are_judged_on_stays_out(tmp_path: Path) -> None:
         "judged (holds)": 1, "judged (near)": 1, "judged (same)": 1,
     }  # fmt: skip
     assert len(made.split) == 297
+
+
+def test_what_models_are_judged_on_is_known_when_mended_and_scrubbed(tmp_path: Path) -> None:
+    plain = texts(100)
+    judged = ["Ask jo@a.de &amp; ann.other@mail.example.com."]
+    without = lines(tmp_path / "judged.jsonl", [{"text": text} for text in judged])
+    raw = lines(tmp_path / "raw.jsonl", [{"text": text} for text in (*plain, *judged)])
+    settings = Settings(**{**vars(SMALL), "ways": 0, "shortest": 5, "without": (str(without),), "scrub": ("email",)})
+    assert build([raw], tmp_path / "made", settings).manifest["cleaning"]["dropped"]["judged (same)"] == 1
 
 
 def test_a_sentence_that_stands_often_is_one_use(tmp_path: Path) -> None:

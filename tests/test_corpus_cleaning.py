@@ -91,6 +91,15 @@ def test_personal_data_is_replaced(text: str, kind: str, left: str) -> None:
     assert counts[kind] == left.count(f"[{kind}]")
 
 
+def test_personal_data_in_a_title_is_replaced_once() -> None:
+    counts: Counter[str] = Counter()
+    settings = Settings(scrub=("email",), longest=200)
+    found = list(cleaning.cleaned(" ".join([TEXT] * 5), "Mail from jo@example.com", settings, counts))
+    assert len(found) > 1
+    assert {document.lines[0] for document in found} == {structure.HEAD + "Mail from [email]"}
+    assert counts["scrubbed: email"] == 1
+
+
 @pytest.mark.parametrize(
     "text",
     ["On 2024-01-05 10 and 05.01.2024", "4111 1111 1111 1112 is none", "version 1.2.3.4.5 and 3.14159265358", "a @ b",

@@ -97,6 +97,22 @@ def test_encodings_that_are_mixed_are_mended_and_told(tmp_path: Path) -> None:
     assert "30 of its lines are not UTF-8 and were read as cp1252" in made.manifest["problems"][0]
 
 
+def test_a_guess_at_an_encoding_holds_little_of_endless_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "PIECE", 1000)
+    endless = tmp_path / "endless.txt"
+    endless.write_bytes("schöne Wörter und ".encode("cp1252") * 5000)
+    seen: list[int] = []
+    guess = reading.old_encoding
+    monkeypatch.setattr(reading, "old_encoding", lambda head: (seen.append(len(head)), guess(head))[1])
+    assert all("schöne Wörter" in text for text in said(endless))
+    assert max(seen) <= 2000
+
+
+def test_a_row_without_a_group_is_of_its_sources(tmp_path: Path) -> None:
+    rows = [{"text": text, "site": site} for text, site in zip(texts(3), ("a", None, ""), strict=True)]
+    assert [raw[3] for raw in read([lines(tmp_path / "rows.jsonl", rows)], group="site")] == ["a", "", ""]
+
+
 @pytest.mark.parametrize(
     ("name", "data", "told"),
     [

@@ -111,6 +111,16 @@ def test_parts_of_a_support_add_up_where_rows_have_several_units(name: str) -> N
     alike(slopes(made, theta, task, Engine("mixed", chunks=2)), slopes(made, theta, task, Engine("unroll")))
 
 
+@pytest.mark.parametrize("engine", [Engine("mixed", chunks=2), Engine("checkpoint", chunks=2)])
+def test_a_loss_that_weighs_units_is_never_read_in_parts(engine: Engine) -> None:
+    """At the start of classes whose names say nothing all scores are equal, and so are all means."""
+    made, (_, task) = replace(learner("maml", "last(1)"), steps=2), task_of_words("tagging", 2)
+    silent = task.support.names._replace(spans=torch.zeros_like(task.support.names.spans))
+    task = task._replace(support=task.support._replace(names=silent), query=task.query._replace(names=silent))
+    theta = start(made)
+    alike(slopes(made, theta, task, engine), slopes(made, theta, task, Engine("unroll")))
+
+
 @pytest.mark.parametrize("steps", [0, 1])
 @pytest.mark.parametrize("shots", [0, 2])
 def test_no_step_and_no_example(steps: int, shots: int) -> None:

@@ -330,3 +330,29 @@ def test_texts_are_read_ahead_and_then_found(folder: Path, scope: str) -> None:
     assert torch.allclose(torch.stack(found[2:4]), torch.stack(losses), atol=1e-5)
     ahead(5, ())
     assert len(kept._kept) > known
+
+
+def test_a_run_goes_on_by_another_engine_but_not_in_another_order(folder: Path) -> None:
+    """Memory was short, and less is given; the numbers are the same as long as nothing is lost by it."""
+    maml = {**recipe(folder, "last(1)"), "learner": {"name": "policy_gradient", "inner": {"name": "maml", "steps": 2}}}
+    maml["training"] |= {"steps": 2}
+
+    def interrupt(record: dict) -> None:
+        if record["event"] == "step":
+            raise KeyboardInterrupt
+
+    with pytest.raises(TrainingInterruptedError, match="goes on"):
+        meta_train(maml, folder / "parts", interrupt)
+    with pytest.raises(QuickstudyError, match="belongs to another meta-training"):
+        meta_train(maml, folder / "parts", max_memory="30 MB")  # first order
+    told: list[dict] = []
+    student = meta_train({**maml, "engine": {"way": "mixed"}}, folder / "parts", told.append)
+    assert [record["step"] for record in told if record["event"] == "step"] == [2]
+    assert "lost" not in student.about
+
+
+def test_without_examples_there_is_no_engine_to_choose(folder: Path) -> None:
+    tables = {**recipe(folder, "head"), "learner": {"name": "maml", "steps": 1}, "engine": {"max_memory": "1 GB"}}
+    tables["episodes"] |= {"shots": 0}
+    tables["training"] |= {"steps": 1}
+    meta_train(tables)

@@ -12,7 +12,7 @@ from quickstudy.learners.anil import Anil
 from quickstudy.learners.engines import Engine, using
 from quickstudy.learners.footprint import footprint
 from quickstudy.learners.maml import Maml
-from quickstudy.learners.planner import plan, predicted
+from quickstudy.learners.planner import free_memory, plan, predicted
 from quickstudy.learners.policy_gradient import PolicyGradient
 from quickstudy.planning import EngineTable, planned, size
 
@@ -96,6 +96,41 @@ def test_a_learner_around_another_is_planned_as_that() -> None:
     assert chosen.learner == PolicyGradient(MADE)
 
 
+def test_the_implicit_way_is_refused_for_what_steps() -> None:
+    with pytest.raises(QuickstudyError, match="adapt to a minimum"):
+        plan(MADE, THETA, TASK, None, Engine("implicit"))
+
+
+def test_without_examples_no_step_is_taken() -> None:
+    none = episode(kinds()["one label"], 0)
+    assert plan(MADE, THETA, none) is None
+    assert planned(EngineTable(), MADE, THETA, [none, TASK, none]).line
+
+
+def test_what_a_learned_optimizer_remembers_is_kept_before_each_step() -> None:
+    made = replace(learner("learned_optimizer", "last(1)"), steps=12, truncate=12)
+    theta, mixed = start(made), Engine("mixed")
+    found, whole = footprint(made, theta, TASK), plan(made, theta, TASK, None, mixed).memory
+    assert whole - predicted(found, 12, mixed) == pytest.approx(1.08 * 12 * 3 * found.moving, abs=1)
+    half = plan(replace(made, truncate=6), theta, TASK, None, mixed).memory  # the rest is cut off
+    assert whole - half == pytest.approx(1.08 * 6 * 4 * found.moving, abs=1)
+
+
+def test_a_loss_after_every_step_is_counted() -> None:
+    made = learner("maml_pp", "last(1)")
+    theta = start(made)
+    last = replace(made, last_alone_from=0.0)
+    more = plan(made, theta, TASK).memory - plan(last, theta, TASK).memory
+    assert more == (made.steps - 1) * footprint(made, theta, TASK).query
+
+
+def test_processes_of_one_machine_share_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = free_memory(torch.device("cpu"))
+    for name, value in {"RANK": 1, "WORLD_SIZE": 8, "LOCAL_RANK": 1, "LOCAL_WORLD_SIZE": 4, "MASTER_ADDR": "x"}.items():
+        monkeypatch.setenv(name, str(value))
+    assert free_memory(torch.device("cpu")) < 0.5 * alone
+
+
 def test_the_largest_task_counts() -> None:
     table, small = EngineTable(), episode(kinds()["one label"], 1)
     one, both = (planned(table, MADE, THETA, tasks, "1 GB") for tasks in ([TASK], [small, TASK, small]))
@@ -105,8 +140,9 @@ def test_the_largest_task_counts() -> None:
 def test_sizes() -> None:
     assert (size(""), size("2 GiB"), size("800MB"), size("1.5 kib")) == (None, 2 * 2**30, 800_000_000, 1536)
     for wrong in ("many", "2", "0 GB", "-1 GB", "1e9 GB", "9" * 400 + " GB"):
-        with pytest.raises(QuickstudyError, match="give a size"):
-            size(wrong)
+        for refuses in (size, lambda written: EngineTable(max_memory=written)):
+            with pytest.raises(QuickstudyError, match="give a size"):
+                refuses(wrong)
 
 
 def _twice(batch):

@@ -30,6 +30,7 @@ from quickstudy.pretext.frame import Frame, framed
 from quickstudy.pretext.luck import Luck
 from quickstudy.pretext.masked_lm import hidden
 from quickstudy.pretext.ragged import cut, looks, ragged
+from quickstudy.pretext.shelves import shared_out
 from quickstudy.text.reader import Reader
 
 OF_ONE_DOCUMENT = ("contrast", "title_of_section", "synopsis")
@@ -230,6 +231,14 @@ def test_hard_pairs_that_do_not_follow_are_of_one_document(frame: Frame) -> None
         return np.mean([one.split()[-1] == other.split()[-1] for gold, one, other, _ in pairs if gold == 1])
 
     assert within(1.0) == 1.0 > 0.5 > within(0.0)
+
+
+def test_either_side_of_pairs_has_documents_to_take_others_from() -> None:
+    for seed in range(5):
+        support, query = shared_out(np.arange(4), Luck(seed), 2, 20, 2)
+        assert (len(support), len(query)) == (2, 20)
+        assert (len(set(support)), len(set(query))) == (2, 2)
+        assert not set(support) & set(query)
 
 
 @pytest.mark.parametrize("language", ["frame", "chinese"])

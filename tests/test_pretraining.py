@@ -79,6 +79,14 @@ def test_random_weights_become_a_student_that_learns(corpus: Corpus, tmp_path: P
     assert qs.open(tmp_path / "task.qs").predict(["a boat"]) == task.predict(["a boat"])
 
 
+def test_a_student_may_be_moved_with_its_backbone(corpus: Corpus, tmp_path: Path) -> None:
+    student = qs.pretrain(tables(), tmp_path / "run", corpus=corpus.folder)
+    (tmp_path / "run").rename(tmp_path / "moved")
+    moved = qs.load(tmp_path / "moved" / "student.qs")
+    assert moved.loaded.fingerprint == student.loaded.fingerprint
+    assert Path(moved.loaded.name) == tmp_path / "moved" / "backbone"
+
+
 def test_the_same_seed_gives_the_same_student_and_another_another(corpus: Corpus, tmp_path: Path) -> None:
     places = [tmp_path / name for name in "abc"]
     for place, seed in zip(places, (0, 0, 1), strict=True):

@@ -1,0 +1,1 @@
+"""The parts of `bench.pretraining`: texts, corpora, arms, how students are judged, tables and the plot."""

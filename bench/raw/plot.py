@@ -8,7 +8,7 @@ from typing import Any
 from bench.raw.arms import ARMS
 from bench.raw.judging import SHOTS
 from bench.raw.modelling import KILOBYTES
-from bench.raw.tables import MODELS, curves_of, of
+from bench.raw.values import MODELS, curves_of, of
 
 COLOURS = {"untrained": "#888888", "ordinary": "#c65200", "meta": "#0072b2", "maml": "#0072b2"}
 

@@ -1,7 +1,7 @@
 """The tables and the plot, out of whatever parts there are."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -9,14 +9,12 @@ from typing import Any
 from bench.raw.arms import ARMS
 from bench.raw.judging import FAMILIES, SHOTS, STEPPED, STEPS
 from bench.raw.modelling import ADAPTING, KILOBYTES
+from bench.raw.values import MODELS, Parts, at, average, by_episode, curves_of, of, paired, read, stepped_of
 from bench.shared.result import Bar, Output
 from quickstudy.evaluation.equivalents import equivalents
 from quickstudy.evaluation.statistics import Comparison, compare, over_episodes
-from quickstudy.evaluation.wording import difference, difference_bounds
+from quickstudy.evaluation.wording import difference_bounds
 from quickstudy.pretext_test import WHOLE
-
-MODELS = {"random": "random weights", "minilm": "MiniLM"}
-Parts = dict[str, Any]
 
 
 def written(out: Output, folder: Path) -> tuple[dict[str, Any], list[Bar], list[int]]:
@@ -38,12 +36,6 @@ def written(out: Output, folder: Path) -> tuple[dict[str, Any], list[Bar], list[
     return figures, bars, seeds
 
 
-def read(folder: Path) -> Parts:
-    """{name: what it made}, the newest of each name."""
-    files = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
-    return {path.name.rsplit(".", 2)[0]: json.loads(path.read_text(encoding="utf-8"))["made"] for path in files}
-
-
 def drawn(folder: Path, path: Path) -> None:
     from bench.raw.plot import draw
 
@@ -55,19 +47,28 @@ def _last(name: str) -> bool:
     return name.startswith("own.") or name.split(".")[1] in ("meta", "maml")
 
 
-def of(parts: Parts, model: str, arm: str) -> dict[int, Any]:
-    """{seed: part}; MiniLM as it comes is the same for every seed."""
-    found = {int(name.rsplit(".", 1)[1]): made for name, made in parts.items() if name.startswith(f"{model}.{arm}.")}
-    return dict.fromkeys(range(10), found[0]) if (model, arm) == ("minilm", "untrained") and found else found
-
-
 def _trained(out: Output, parts: Parts) -> tuple[Any, list[Bar]]:
-    rows = []
-    for name, made in sorted(parts.items()):
-        if made.get("summary"):
-            rows.append((name, f"{made['processor_seconds']:.0f}", made["summary"].split(",")[0][-60:]))
-    out.table("Trainings: seconds of one processor", ("", "seconds", "summary"), rows)
-    return {name: float(seconds) for name, seconds, _ in rows}, []
+    found = {name: made for name, made in sorted(parts.items()) if made.get("summary")}
+    rows = [
+        (
+            name,
+            f"{made['processor_seconds']:.0f}",
+            f"{made['tokens'] / 1000:.0f}" if "tokens" in made else "",
+            *_scores(made["summary"]),
+        )
+        for name, made in found.items()
+    ]
+    header = ("", "seconds", "thousand tokens", "score before", "after")
+    out.table("Trainings: seconds of one processor; the score is minus the validation loss", header, rows)
+    return {name: float(made["processor_seconds"]) for name, made in found.items()}, []
+
+
+def _scores(summary: str) -> tuple[str, str]:
+    """Before and after, out of a training's sentence."""
+    numbers = re.findall(r"-?\d+\.\d+", summary)
+    if "nothing better" in summary:
+        return numbers[0], "no better"
+    return numbers[0], numbers[1]
 
 
 def _pretexts(out: Output, parts: Parts) -> tuple[Any, list[Bar]]:
@@ -80,7 +81,7 @@ def _pretexts(out: Output, parts: Parts) -> tuple[Any, list[Bar]]:
             continue
         groups = list(arms["meta"][seeds[0]]["pretexts"])
         values = {
-            arm: {group: _by_episode({seed: found[seed]["pretexts"][group] for seed in seeds}) for group in groups}
+            arm: {group: by_episode({seed: found[seed]["pretexts"][group] for seed in seeds}) for group in groups}
             for arm, found in arms.items()
         }
         rows = [(arm, *(_mean(list(values[arm][group].values())) for group in groups)) for arm in ARMS]
@@ -136,14 +137,14 @@ def _labels(out: Output, parts: Parts) -> tuple[Any, list[Bar]]:
         rows, header = [], ("", *(f"{arm} {n}" for n in (4, 16) for arm in ARMS), "gain at 4", "gain at 16")
         for family, names in {**FAMILIES, "all": tuple(curves["meta"])}.items():
             own = {arm: {name: by_set[name] for name in names if name in by_set} for arm, by_set in curves.items()}
-            gains = {n: _gap(own["meta"], own["ordinary"], n) for n in (4, 16)}
-            cells = [f"{100 * _average(own[arm], n):.1f}" for n in (4, 16) for arm in ARMS]
+            gains = {n: paired(own["meta"], own["ordinary"], n) for n in (4, 16)}
+            cells = [f"{100 * average(own[arm], n):.1f}" for n in (4, 16) for arm in ARMS]
             rows.append((family, *cells, *(_told(gains[n]) for n in (4, 16))))
             figures[f"{model}, {family}"] = {str(n): _interval(gap) for n, gap in gains.items() if gap}
         out.table(f"Labelled sets, {called}: accuracy in % at 4 and 16 examples a class, and meta - ordinary",
                   header, rows)  # fmt: skip
         for n in (4, 16):
-            gain = 100 * (_average(curves["meta"], n) - _average(curves["ordinary"], n))
+            gain = 100 * (average(curves["meta"], n) - average(curves["ordinary"], n))
             bars.append(Bar(f"{model}: labelled sets at {n}, points gained", gain, 3.0 if model == "random" else 0.0,
                             "at least"))  # fmt: skip
     return figures, bars
@@ -158,7 +159,7 @@ def _faster(out: Output, parts: Parts) -> tuple[Any, list[Bar]]:
             continue
         paired = {
             name: {
-                n: list(zip(_at(curves["ordinary"], name, n), _at(curves["meta"], name, n), strict=True)) for n in SHOTS
+                n: list(zip(at(curves["ordinary"], name, n), at(curves["meta"], name, n), strict=True)) for n in SHOTS
             }
             for name in curves["meta"]
         }
@@ -202,48 +203,6 @@ def _own(out: Output, parts: Parts) -> tuple[Any, list[Bar]]:
     return {str(n): _interval(gap) for n, gap in gaps.items() if gap}, bars
 
 
-def curves_of(parts: Parts, model: str) -> dict[str, dict[str, dict[str, list[float]]]]:
-    """arm -> set -> "seed/draw" -> accuracy at SHOTS, of the seeds that all arms have."""
-    arms = {arm: of(parts, model, arm) for arm in ARMS}
-    seeds = sorted(set.intersection(*(set(found) for found in arms.values())))
-    return {
-        arm: {
-            name: {f"{s}/{d}": curve for s in seeds for d, curve in enumerate(found[s]["labels"][name]["curve"])}
-            for name in found[seeds[0]]["labels"]
-        }
-        for arm, found in arms.items()
-    } if seeds else {}  # fmt: skip
-
-
-def stepped_of(parts: Parts, model: str, arm: str) -> list[float]:
-    """Mean accuracy over sets, seeds and draws at STEPS, at the rate that is best for this arm."""
-    found = of(parts, model, arm)
-    by_rate = zip(*(rates for made in found.values() for each in made["labels"].values() for rates in each["steps"]),
-                  strict=True)  # fmt: skip
-    means = [[fmean(curve[at] for curve in curves) for at in range(len(STEPS))] for curves in map(list, by_rate)]
-    return max(means, key=max)
-
-
-def _by_episode(by_seed: Mapping[int, Sequence[float]]) -> dict[str, float]:
-    return {f"{seed}/{n}": value for seed, found in by_seed.items() for n, value in enumerate(found)}
-
-
-def _at(by_set: Mapping[str, Mapping[str, Sequence[float]]], name: str, shots: int) -> list[float]:
-    return [curve[SHOTS.index(shots)] for _, curve in sorted(by_set[name].items())]
-
-
-def _average(by_set: Mapping[str, Mapping[str, Sequence[float]]], shots: int) -> float:
-    return fmean(fmean(_at(by_set, name, shots)) for name in by_set)
-
-
-def _gap(first: Any, second: Any, shots: int) -> Comparison | None:
-    at = SHOTS.index(shots)
-    pick: Callable[[Any], Any] = lambda by_set: {  # noqa: E731
-        name: {each: curve[at] for each, curve in found.items()} for name, found in by_set.items()
-    }
-    return compare(pick(first), pick(second), resamples=2000)
-
-
 def _mean(values: Sequence[float]) -> str:
     found = over_episodes({"": values})
     if found.low is None or found.high is None:
@@ -252,7 +211,10 @@ def _mean(values: Sequence[float]) -> str:
 
 
 def _told(gap: Comparison | None) -> str:
-    return "" if gap is None else f"{difference(gap.over_episodes)} ({difference_bounds(gap.over_episodes)})"
+    if gap is None:
+        return ""
+    mean = f"{100 * gap.over_episodes.mean:+.1f}"
+    return mean if gap.over_episodes.low is None else f"{mean} ({difference_bounds(gap.over_episodes)})"
 
 
 def _plain(gap: Comparison | None) -> str:

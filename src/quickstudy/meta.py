@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -15,12 +15,13 @@ from quickstudy.backbones import loading
 from quickstudy.backbones.folding import partly
 from quickstudy.backbones.sharding import sharded
 from quickstudy.core.params import same
-from quickstudy.core.protocols import TaskKind
+from quickstudy.core.protocols import Backbone, TaskKind
 from quickstudy.core.types import OF_BACKBONE, Params, QuickstudyError
 from quickstudy.episodes.choosing import Policy, tally
 from quickstudy.episodes.mixing import Mixture
 from quickstudy.episodes.sources import Source, index_of
 from quickstudy.learners.engines import Engine, using
+from quickstudy.learners.planner import Choice
 from quickstudy.meta_sources import sources
 from quickstudy.meta_tasks import judge, read_ahead, seen, stream, validation_draws
 from quickstudy.planning import EngineTable, planned
@@ -34,6 +35,8 @@ from quickstudy.training.outcome import Trained, Validation
 from quickstudy.training.ranks import ALONE, here
 
 FILE = "student.qs"
+PLANNED = 8
+"""outer steps among whose tasks the planner looks for the largest"""
 
 
 def meta_train(
@@ -85,20 +88,21 @@ def meta_train(
     others = {source.name: source.kind for source in validation if source.kind}
     mixture = Mixture(tuple(train), read.alpha)
     chooser = Policy(mixture, read.choosing) if read.choosing else mixture
-    drawn = stream(chooser, kind, read.episodes, read.training, config.REWARDS[read.reward], read.wording)
+    drawn = plain = stream(chooser, kind, read.episodes, read.training, config.REWARDS[read.reward], read.wording)
     if not is_author(learner):
-        drawn = read_ahead(drawn, student.read_ahead, read.training, share)
+        drawn = read_ahead(plain, student.read_ahead, read.training, share)
     engine = read.engine or (EngineTable() if max_memory else None)
-    chosen = planned(engine, learner, student.theta, drawn(1, ()), max_memory) if engine else None
+    first = range(1, min(PLANNED, read.training.steps) + 1)
+    tasks = [each for step in first for each in plain(step, ())] if engine else []
+    chosen = planned(engine, learner, student.theta, tasks, max_memory) if engine else None
     if chosen:
-        own = getattr(student.learner, "backbone")  # noqa: B009 (what steps has one)
-        student = dataclasses.replace(student, learner=config.reading(chosen.learner, own))
+        student = dataclasses.replace(student, learner=config.reading(chosen.learner, _backbone(student.learner)))
         learner = chosen.learner
         for text in filter(None, (chosen.line, chosen.lost)):
             if watch and not ranks.rank:
                 watch({"event": "note", "text": text})
     validate = judge(student.steady(), kind, draws, read.validating, others, share)
-    with using(chosen.engine if chosen else Engine(engine.way, engine.chunks) if engine else Engine()):
+    with using(chosen.engine if chosen else engine.engine if engine else Engine()):
         trained = loop.meta_train(
             learner,
             student.theta,
@@ -107,7 +111,7 @@ def meta_train(
             read.training,
             folder,
             watch,
-            about=_about(read, (*train, *validation, *([aimed.target] if aimed else [])), kind),
+            about=_about(read, (*train, *validation, *([aimed.target] if aimed else [])), kind, chosen),
             share=share,
         )
     theta, said = kept(student.theta, trained, table, validate)
@@ -117,6 +121,8 @@ def meta_train(
     )
     if aimed:
         about["usefulness"] = aimed.usefulness
+    if chosen and chosen.lost:
+        about["lost"] = chosen.lost
     student = dataclasses.replace(student, theta=theta, about=about)
     if folder is not None and not ranks.rank:
         path = Path(folder) / FILE
@@ -144,8 +150,19 @@ def kept(
     return theta, f"{told}."
 
 
-def _about(recipe: Recipe, used: Sequence[Source], kind: TaskKind) -> str:
-    """What decides the outcome besides plan and theta: a checkpoint of anything else is refused."""
-    written = {name: table for name, table in recipe.written.items() if name != "training"}  # the plan is marked itself
+def _backbone(learner: Any) -> Backbone:
+    """What a learner reads through, or the one within it."""
+    return cast(Backbone, learner.backbone) if hasattr(learner, "backbone") else _backbone(learner.inner)
+
+
+def _about(recipe: Recipe, used: Sequence[Source], kind: TaskKind, chosen: Choice | None) -> str:
+    """What decides the outcome besides plan and theta: a checkpoint of anything else is refused. Not how meta-gradients
+    are found, so that a run for which memory was short may go on in less; but what was lost by it."""
+    written = {name: table for name, table in recipe.written.items() if name not in ("training", "engine")}
     prints = {source.name: index_of(source, kind).fingerprint for source in used}
-    return json.dumps({"recipe": written, "sources": prints}, sort_keys=True, default=str)
+    found: dict[str, Any] = {"recipe": written, "sources": prints}
+    if chosen and chosen.lost:
+        found["order"] = 1
+    if recipe.engine and recipe.engine.precision != "student":
+        found["precision"] = recipe.engine.precision
+    return json.dumps(found, sort_keys=True, default=str)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from quickstudy.core.protocols import Learner
 from quickstudy.core.types import PADDING, Episode, Params, QuickstudyError
+from quickstudy.learners import heads
 from quickstudy.learners.engines import Engine, Way
 from quickstudy.learners.planner import Choice, plan
 
@@ -24,18 +25,25 @@ class EngineTable:
     chunks: int = 1
     """in how many parts a support is read at a step of an engine that is named"""
     precision: Literal["student", "auto"] = "student"
-    """"auto" lets the planner take bfloat16 where the processor multiplies it and slopes then fit or come sooner"""
+    """"auto" lets the planner take bfloat16 where the processor multiplies it"""
+
+    def __post_init__(self) -> None:
+        Engine(self.way, self.chunks)  # refuses what cannot be, before anything is loaded, as `size` does
+        size(self.max_memory)
+
+    @property
+    def engine(self) -> Engine:
+        return Engine(self.way, self.chunks)
 
 
 def planned(
     table: EngineTable, learner: Learner, theta: Params, episodes: Sequence[Episode], max_memory: str = ""
 ) -> Choice | None:
-    """The choice for tasks as large as the largest of `episodes`; None for a learner that does not step.
+    """The choice for tasks as large as the largest of `episodes` with examples; None where no step is taken.
     QuickstudyError: no such size, or nothing fits."""
     largest = max(episodes, key=_tokens)
-    engine = Engine(table.way, table.chunks)
     limit = size(max_memory or table.max_memory)
-    return plan(learner, theta, largest, limit, engine, table.precision == "auto")
+    return plan(learner, theta, largest, limit, table.engine, table.precision == "auto")
 
 
 def size(written: str) -> int | None:
@@ -48,5 +56,7 @@ def size(written: str) -> int | None:
     return int(float(found[1]) * UNITS[found[2].upper()])
 
 
-def _tokens(episode: Episode) -> int:
-    return sum(int((batch.text.role != PADDING).sum()) for batch in (episode.support, episode.query))
+def _tokens(episode: Episode) -> tuple[bool, int]:
+    """What grows with memory: whether there is anything to step on, and how many tokens there are."""
+    tokens = sum(int((batch.text.role != PADDING).sum()) for batch in (episode.support, episode.query))
+    return heads.judged(episode.support.gold) > 0, tokens

@@ -15,6 +15,7 @@ from quickstudy import unlabelled as without_labels
 from quickstudy.authors import author, is_author
 from quickstudy.backbones import loading
 from quickstudy.backbones.encoder import Encoder, Precision
+from quickstudy.backbones.folder import moved
 from quickstudy.backbones.folding import fold
 from quickstudy.backbones.kept import KeptFeatures, together
 from quickstudy.backbones.loaded import Learned, Loaded
@@ -204,10 +205,11 @@ def _opened(path: Path, stamp: tuple[int, int], origin: str, precision: Precisio
     try:
         wanted, scope, table = document["backbone"], document["scope"], document["learner"]
         folds = table["name"].partition(".v")[0] in config.STILL and any(name.startswith(OF_BACKBONE) for name in theta)
+        name = moved(wanted["name"], path)
         if folds:  # its weights will change, so it is nobody else's
-            loaded = loading.load(wanted["name"], scope=scope, precision=precision, device=device)
+            loaded = loading.load(name, scope=scope, precision=precision, device=device)
         else:
-            loaded = backbone(wanted["name"], scope, precision, device)
+            loaded = backbone(name, scope, precision, device)
         fingerprint = wanted["fingerprint"]
     except (KeyError, TypeError, AttributeError) as error:
         raise QuickstudyError(f"{path} does not say what its student is made of ({error})") from None

@@ -111,7 +111,8 @@ class Filling:
         own = {name.removeprefix(FILL): value for name, value in params.items() if name.startswith(FILL)}
         if not own:
             raise QuickstudyError(
-                "this model has not learned to say what is hidden; `quickstudy pretrain` with masked_lm teaches it"
+                "this model does not say what is hidden: it learns that while `quickstudy pretrain` trains it with "
+                "masked_lm, and a student keeps nothing of it; leave the task out"
             )
 
         def say(hidden: Tensor) -> Tensor:

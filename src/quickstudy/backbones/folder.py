@@ -37,6 +37,13 @@ def save_small(folder: Path, small: Small, tokenizer: Tokenizer, languages: Iter
             (here / name).replace(folder / name)
 
 
+def moved(name: str, path: Path) -> str:
+    """The name of a backbone; of a folder that is gone the one of its name beside the file `path`, with which it was
+    moved."""
+    beside = path.parent / Path(name).name
+    return str(beside) if Path(name).is_absolute() and not Path(name).exists() and beside.is_dir() else name
+
+
 def is_small(folder: Path) -> bool:
     """Whether a folder holds a Small."""
     try:

@@ -31,10 +31,13 @@ def show(folder: Path, model: str, episodes: int, seed: int, device: str, json: 
     for name in ("classes", "accuracy", "loss"):
         table.add_column(name, justify="right")
     for row in rows:
-        told = (row.trouble, "") if row.accuracy is None else (_said(row.accuracy), f"{row.loss:.3f}")
+        told = ("–", "") if row.accuracy is None else (_said(row.accuracy), f"{row.loss:.3f}")
         ways = "vocabulary" if row.ways == 0 and row.accuracy else str(row.ways or "")
         table.add_row(row.task, plain(row.group, 40), ways, *told)
     Console().print(table)
+    for row in rows:
+        if row.trouble:
+            print(plain(f"{row.task}, {row.group}: {row.trouble}", 600))
 
 
 def _said(found: "Interval") -> str:

@@ -16,12 +16,15 @@ class Place(NamedTuple):
     """how many there are"""
     local: int = 0
     """its number on its machine: which GPU is its own"""
+    beside: int = 1
+    """how many there are on its machine, among whom its memory is shared out"""
 
 
 def launched() -> Place:
     """This process's place; alone where nothing launched it with others."""
     try:
-        place = Place(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
+        rank, size, local = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+        place = Place(rank, size, local, max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
     except (KeyError, ValueError):
         return Place()
     return place if place.size > 1 and "MASTER_ADDR" in os.environ else Place()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from quickstudy.core.files import shown, write_whole
+from quickstudy.core.files import shown
 from quickstudy.core.types import QuickstudyError
 from quickstudy.corpus import assembling, manifest, resuming, store, structure, vocabularies, words
 from quickstudy.corpus.deciding import Decided, decide, forget
@@ -58,8 +58,8 @@ def build(
         problems = Problems()
         count = _sift(found, settings, work, key, workers, watch, problems)
         while strayed := _compiled(found, settings, work, key, count, workers, watch, problems):
+            shutil.rmtree(work / "tokens")  # first: a build that is killed here finds the same ones again
             forget(strayed, work)
-            shutil.rmtree(work / "tokens")
             (work / "tokens").mkdir()
         store.settle(work / "made", goal)
         shutil.rmtree(work)
@@ -93,7 +93,7 @@ def _sift(
     """How many shards there are."""
     shards = Shards(work / "texts")
     if settings.without:
-        gather(settings.without, shards.folder, settings.seed)
+        gather(settings.without, shards.folder, settings.seed, settings.scrub)
     whole = sum(place.size for place in found) if all(place.files for place in found) else None
     count = characters = 0
     jobs = batches(documents(found, settings, problems), shards)
@@ -119,7 +119,6 @@ def _choose(
     apart = exact(tokenizer, sentences)
     expected = np.array([max(each.count * settings.shares[each.part], 1) for each in decided.candidates])
     limit = np.minimum(settings.uses * 1.5 / np.maximum(expected, settings.uses * 1.5), 1.0)
-    write_whole(goal / "tokenizer.json", tokenizer.to_str().encode())
     dtype = np.uint16 if tokenizer.get_vocab_size() <= 1 << 16 else np.uint32
     np.savez(
         goal / f"making-{CHOICE}",

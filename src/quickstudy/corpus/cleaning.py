@@ -29,8 +29,9 @@ def cleaned(text: str, title: str, settings: Settings, counts: Counter[str]) -> 
         counts[f"mended {done}"] += 1
     pieces = list(_cut(mended, settings.longest))
     counts["cut"] += len(pieces) - 1
+    heading = _scrubbed(repairing.repaired(title)[0], settings, counts)
     for piece in pieces:
-        found = _piece(piece, repairing.repaired(title)[0], settings, counts)
+        found = _piece(piece, heading, settings, counts)
         if found is not None:
             yield found
 
@@ -51,9 +52,7 @@ def _piece(text: str, title: str, settings: Settings, counts: Counter[str]) -> C
     if len(text) < settings.shortest and len(text.strip().encode("utf-8", "replace")) < settings.shortest:
         counts["dropped: too short"] += 1
         return None
-    if settings.scrub:
-        text = private.scrubbed(text, settings.scrub, scrubs := Counter[str]())
-        counts.update({f"scrubbed: {kind}": count for kind, count in scrubs.items()})
+    text = _scrubbed(text, settings, counts)
     lines = structure.sentences(text, title)
     if fault := quality.fault(text, lines):
         counts[f"dropped: {fault}"] += 1
@@ -65,6 +64,14 @@ def _piece(text: str, title: str, settings: Settings, counts: Counter[str]) -> C
         counts["dropped: too short"] += 1
         return None
     return Cleaned(lines, key(structure.bare(lines)))
+
+
+def _scrubbed(text: str, settings: Settings, counts: Counter[str]) -> str:
+    if not settings.scrub:
+        return text
+    text = private.scrubbed(text, settings.scrub, scrubs := Counter[str]())
+    counts.update({f"scrubbed: {kind}": count for kind, count in scrubs.items()})
+    return text
 
 
 def _cut(text: str, longest: int) -> Iterator[str]:

@@ -1,13 +1,15 @@
 """Between the passes: which documents stay, in which part each lies, and which words are looked for."""
 
+import io
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quickstudy.core.files import write_whole
 from quickstudy.core.types import QuickstudyError
 from quickstudy.corpus import duplicates, splitting, words
 from quickstudy.corpus.places import Place
@@ -15,8 +17,8 @@ from quickstudy.corpus.settings import Settings
 from quickstudy.corpus.shards import Shards, packed, unpacked
 from quickstudy.corpus.words import Candidate
 
-KEPT = "kept.npy"
-"""who stays, once the index was asked: what takes longest is not done again"""
+KEPT = "kept.npz"
+"""who stays and why others do not, once the index was asked: what takes longest is not done again"""
 
 
 class Decided(NamedTuple):
@@ -66,12 +68,10 @@ def decide(
     kept = whole["kept"].astype(bool)
     _some(kept, counts)
     if index is None:
-        kept, more = np.load(work / KEPT), unpacked(np.load(work / "dropped.npy"))
+        kept, more = _remembered(work)
     else:
         more = _without_copies(whole["identity"], kept, index, duplicates.Texts(shards, firsts), settings)
-        np.save(work / "dropped.npy", packed(more))
-        np.save(work / f"making-{KEPT}", kept)
-        (work / f"making-{KEPT}").rename(work / KEPT)
+        _remember(work, kept, more)
     watch("finding duplicates", 2 * count, 2 * count)
     counts.update(more)
     split = np.zeros(len(kept), np.uint8)
@@ -84,11 +84,21 @@ def decide(
 
 def forget(documents: Sequence[int], work: Path) -> None:
     """Takes these out as near-duplicates, for the next `decide`."""
-    kept, dropped = np.load(work / KEPT), unpacked(np.load(work / "dropped.npy"))
+    kept, dropped = _remembered(work)
     dropped["dropped: nearly the same as another"] += int(kept[list(documents)].sum())
     kept[list(documents)] = False
-    np.save(work / "dropped.npy", packed(dropped))
-    np.save(work / KEPT, kept)
+    _remember(work, kept, dropped)
+
+
+def _remembered(work: Path) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    with np.load(work / KEPT, allow_pickle=False) as found:
+        return found["kept"], unpacked(found["dropped"])
+
+
+def _remember(work: Path, kept: NDArray[np.bool_], dropped: Mapping[str, int]) -> None:
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, kept=kept, dropped=packed(dict(dropped)))
+    write_whole(work / KEPT, file.getvalue())
 
 
 def _without_copies(

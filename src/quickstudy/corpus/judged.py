@@ -1,5 +1,6 @@
 """Texts that models will be judged on: documents that are one, nearly are, or hold one as a sentence stay out."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -7,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quickstudy.corpus import fingerprints, structure
+from quickstudy.corpus import fingerprints, private, repairing, structure
 from quickstudy.corpus.cleaning import Cleaned, key
 from quickstudy.episodes.files import rows
 
@@ -23,9 +24,11 @@ class Judged(NamedTuple):
     """(R, BANDS)"""
 
 
-def gather(files: Sequence[str], folder: Path, seed: int) -> int:
-    """Writes every text of these files of rows into `folder`, for the workers; how many there are."""
-    keys = sorted({key(text) for name in files for row in rows(name) for text in _texts(row.fields.values())} - {b""})
+def gather(files: Sequence[str], folder: Path, seed: int, scrub: Sequence[str] = ()) -> int:
+    """Writes every text of these files of rows into `folder`, for the workers, as it stands and as it would stand in a
+    corpus from which `scrub` was taken; how many there are."""
+    texts = {text for name in files for row in rows(name) for text in _texts(row.fields.values())}
+    keys = sorted({key(form) for text in texts for form in (text, _compiled(text, scrub))} - {b""})
     if keys:
         lengths = np.array([len(each) for each in keys], np.int64)
         text = np.frombuffer(b"".join(keys), np.uint8)
@@ -75,6 +78,10 @@ def _near(said: bytes, others: Iterable[bytes], threshold: float) -> str:
     return (
         "near" if any(fingerprints.similarity(own, fingerprints.runs(other)) >= threshold for other in others) else ""
     )
+
+
+def _compiled(text: str, scrub: Sequence[str]) -> str:
+    return private.scrubbed(repairing.repaired(text)[0], scrub, Counter())
 
 
 def _texts(values: Iterable[Any]) -> Iterator[str]:

@@ -26,7 +26,7 @@ def proof(corpus: Corpus, compared: int) -> dict[str, Any]:
     found = {
         "words in two parts": _shared_words(corpus),
         "uses outside the word's part": _strayed(corpus),
-        "documents with the same tokens in two parts": _shared_documents(corpus),
+        "documents with the same tokens in two parts": len(_same(corpus)),
         "near-duplicates in two parts": 0,
     }
     if wrong := [name for name, count in found.items() if count]:
@@ -41,15 +41,17 @@ def proof(corpus: Corpus, compared: int) -> dict[str, Any]:
 def near_between(
     corpus: Corpus, texts: Texts, numbers: NDArray[np.int64], near: float, folder: Path
 ) -> tuple[list[int], int]:
-    """(numbers of documents near one of another part, pairs compared), by an index with hashes of its own over what the
-    finished corpus holds. `numbers`: of its documents among `texts`."""
+    """(numbers of documents that are near one of another part or are the same tokens, as texts that a tokenizer cannot
+    read may be; pairs compared), by an index with hashes of its own over what the finished corpus holds. `numbers`: of
+    its documents among `texts`."""
     index = Index(folder)
     starts = corpus.sentences[np.asarray(corpus.documents)]
     for begin in range(0, len(numbers), _DOCUMENTS):
         ends = starts[begin : begin + _DOCUMENTS + 1].tolist()
         said = [corpus.tokens[a:b].tobytes() for a, b in itertools.pairwise(ends)]
         index.add(bands(said, int(corpus.manifest["seed"]) + 2))
-    return between(index, texts, numbers, np.asarray(corpus.split), near)
+    strayed, compared = between(index, texts, numbers, np.asarray(corpus.split), near)
+    return sorted({*strayed, *numbers[_same(corpus)].tolist()}), compared
 
 
 def _shared_words(corpus: Corpus) -> int:
@@ -66,8 +68,8 @@ def _strayed(corpus: Corpus) -> int:
     return strayed
 
 
-def _shared_documents(corpus: Corpus) -> int:
-    """Whole documents, by a hash of all their tokens."""
+def _same(corpus: Corpus) -> NDArray[np.int64]:
+    """The documents whose tokens are those of an earlier one of another part, by a hash of them all."""
     starts = corpus.sentences[np.asarray(corpus.documents)]
     hashes = np.fromiter(
         (
@@ -77,8 +79,9 @@ def _shared_documents(corpus: Corpus) -> int:
         np.uint64,
         len(starts) - 1,
     )
-    owned = [np.unique(hashes[np.asarray(corpus.split) == part]) for part in PARTS]
-    return sum(len(np.intersect1d(owned[a], owned[b])) for a in PARTS for b in PARTS if a < b)
+    _, first, which = np.unique(hashes, return_index=True, return_inverse=True)
+    split = np.asarray(corpus.split)
+    return np.flatnonzero(split[first[which]] != split)
 
 
 def _by_part(parts: Sequence[int]) -> list[int]:

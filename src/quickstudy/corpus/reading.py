@@ -85,9 +85,7 @@ def _mixed(path: Path, problems: Problems) -> Iterator[str]:
     """Lines of a file that is not all UTF-8: each is that, or else what most of the others are read as."""
     strange = 0
     with path.open("rb") as file:
-        old = old_encoding(
-            b"".join(islice((line for line in iter(partial(file.readline, PIECE), b"") if _other(line)), 1000))
-        )
+        old = old_encoding(_others(iter(partial(file.readline, PIECE), b"")))
         file.seek(0)
         for line in iter(partial(file.readline, PIECE), b""):
             other = _other(line)
@@ -97,6 +95,16 @@ def _mixed(path: Path, problems: Problems) -> Iterator[str]:
         "files in another encoding", shown(path),
         f"{strange} of its lines are not UTF-8 and were read as {old}; save it as UTF-8 if letters look wrong",
     )  # fmt: skip
+
+
+def _others(lines: Iterator[bytes]) -> bytes:
+    """The first of the lines that are not UTF-8, about PIECE bytes in all."""
+    kept = bytearray()
+    for line in islice(filter(_other, lines), 1000):
+        kept += line
+        if len(kept) >= PIECE:
+            break
+    return bytes(kept)
 
 
 def _other(line: bytes) -> bool:
@@ -114,9 +122,9 @@ def _unit(path: Path, plain: int, settings: Settings) -> str:
         return settings.documents
     if plain >= FILES:
         return "file"
-    lines = [line.strip() for line in islice(_read(path, Problems()), _SAMPLE_LINES)]
-    blank = sum(not line for line in lines[1:-1])
-    return "paragraph" if blank and blank >= 0.02 * len(lines) else "line"
+    blank = [not line.strip() for line in islice(_read(path, Problems()), _SAMPLE_LINES)]
+    parted = sum(blank[1:-1])
+    return "paragraph" if parted and parted >= 0.02 * len(blank) else "line"
 
 
 def _whole(lines: Iterator[str]) -> Iterator[str]:
@@ -175,9 +183,13 @@ def _table(number: int, named: str, settings: Settings, problems: Problems) -> I
         if not isinstance(said, str) or not said.strip():
             problems.add("rows without a text", row.where, "no text in it")
             continue
-        heading, group = row.fields.get(title), row.fields.get(settings.group, "")
+        heading, group = row.fields.get(title), row.fields.get(settings.group)
         for start in range(0, len(said), PIECE):
-            yield Raw(number, said[start : start + PIECE], heading if isinstance(heading, str) else "", str(group))
+            yield Raw(number, said[start : start + PIECE], heading if isinstance(heading, str) else "", _named(group))
+
+
+def _named(group: Any) -> str:
+    return "" if group is None else str(group)
 
 
 def _text_column(fields: Mapping[str, Any]) -> str:

@@ -26,7 +26,13 @@ def key(found: Sequence[Place], settings: Settings) -> str:
         (place.name, [(str(path), stat.st_size, stat.st_mtime_ns) for path in place.files for stat in [path.stat()]])
         for place in found
     ]
-    about = json.dumps([quickstudy.__version__, store.VERSION, files, asdict(settings)], sort_keys=True)
+    others = [
+        (name, stat.st_size, stat.st_mtime_ns)
+        for name in (*settings.without, settings.tokenizer)
+        if Path(name).is_file()
+        for stat in [Path(name).stat()]
+    ]
+    about = json.dumps([quickstudy.__version__, store.VERSION, files, others, asdict(settings)], sort_keys=True)
     return hashlib.sha256(about.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -37,7 +43,7 @@ def folder(goal: Path, build: str) -> Iterator[Path]:
     Errors: QuickstudyError for something else of that name, or while another process builds there."""
     work = goal.with_name(goal.name + ".building")
     mark = work / MARK
-    if work.exists() and not mark.is_file():
+    if work.exists() and not mark.is_file() and not _begun(work):
         raise QuickstudyError(f"{shown(work)}: this is in the way and not of a build; move it.")
     try:
         work.mkdir(parents=True, exist_ok=True)
@@ -51,7 +57,7 @@ def folder(goal: Path, build: str) -> Iterator[Path]:
         if mark.is_file() and _written(mark) != build:
             for part in PARTS:
                 shutil.rmtree(work / part, ignore_errors=True)
-            for path in work.glob("*.npy"):
+            for path in work.glob("*.np[yz]"):
                 path.unlink()
         write_whole(mark, json.dumps({"build": build}).encode())
         for part in PARTS[:2]:
@@ -61,6 +67,11 @@ def folder(goal: Path, build: str) -> Iterator[Path]:
         finally:
             if not any((work / "texts").glob("*.npz")):  # nothing that a next run could go on from
                 shutil.rmtree(work, ignore_errors=True)
+
+
+def _begun(work: Path) -> bool:
+    """Whether a build was stopped here before it had left its mark."""
+    return work.is_dir() and all(path.name == "lock" for path in work.iterdir())
 
 
 def _written(mark: Path) -> str:

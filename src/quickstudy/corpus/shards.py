@@ -49,7 +49,8 @@ class Shards(NamedTuple):
 
     def key(self, number: int, at: int, end: int) -> bytes:
         """`cleaning.key` of one document, read where it lies."""
-        lines = _opened(self._text(number))[at : end - 1].decode().split("\n")
+        path = self._text(number)
+        lines = _opened(path, path.stat().st_mtime_ns)[at : end - 1].decode().split("\n")
         return cleaning.key(structure.bare(lines))
 
     def _text(self, number: int) -> Path:
@@ -60,7 +61,8 @@ class Shards(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def _opened(path: Path) -> mmap.mmap:
+def _opened(path: Path, written: int) -> mmap.mmap:
+    """`written`: when, since another build may have put another file there."""
     with path.open("rb") as file:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 

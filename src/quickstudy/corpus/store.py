@@ -208,7 +208,7 @@ def _array(folder: Path, name: str, kinds: tuple[str, ...]) -> Any:
         found = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         raise _damaged(folder, f"{name}.npy") from None
-    if str(found.dtype) not in kinds:
+    if not isinstance(found, np.ndarray) or not found.ndim or str(found.dtype) not in kinds:  # (a zip is none)
         raise _damaged(folder, f"{name}.npy")
     return found
 

@@ -102,7 +102,11 @@ def enough(candidates: Sequence[Candidate], counts: Sequence[int], settings: Set
     raise QuickstudyError(
         f"corpus: {settings.ways}-way tasks need {settings.ways} words with {settings.least_uses} uses in each part, "
         f"and {PART_NAMES[worst]} has {there[worst]}; give about {times} times as much text, or set "
-        + (f"least_uses to {would}" if would else f"ways to {there[worst]}")
+        + (
+            f"least_uses to {would}"
+            if would
+            else f"ways to {there[worst]}, or most_frequent above {settings.most_frequent:g} if its words are few"
+        )
         + "."
     )
 

@@ -15,6 +15,12 @@ Way = Literal["auto", "unroll", "checkpoint", "mixed", "implicit"]
 is for learners whose adaptation ends at a minimum, and is theirs in any case; `auto` is the planner's choice, and
 `unroll` where no planner ran."""
 
+NO_MINIMUM = (
+    "the engine 'implicit' is for learners that adapt to a minimum (imaml, prior_head, aligned), and this one takes "
+    "steps; take unroll, checkpoint or mixed"
+)
+"""said to those who ask for it elsewhere"""
+
 
 @dataclass(frozen=True)
 class Engine:

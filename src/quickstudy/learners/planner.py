@@ -23,26 +23,25 @@ from typing import Any, cast
 import torch
 
 from quickstudy.backbones.running import has_bfloat16
+from quickstudy.core.launched import launched
 from quickstudy.core.protocols import Learner
 from quickstudy.core.types import Episode, Params, QuickstudyError
-from quickstudy.learners.engines import Engine, Way
+from quickstudy.learners import heads
+from quickstudy.learners.engines import NO_MINIMUM, Engine, Way
 from quickstudy.learners.footprint import Footprint, footprint
+from quickstudy.learners.learned_optimizer import DECAYS, LearnedOptimizer
 
 MIB = 2**20
-BASE, BASE_FIRST = 50 * MIB, 20 * MIB
-"""B and B': what libraries take when they are first used so"""
-BACK, BACK_FIXED = 1.2, 1.2
-"""t and a"""
+BASE, BASE_FIRST, BACK, BACK_FIXED = 50 * MIB, 20 * MIB, 1.2, 1.2
+"""B and B': what libraries take when they are first used so; t and a"""
 PRODUCT, PRODUCT_FIXED, KEPT, SUMS = 2.6, 0.8, 1.08, 2.5
 """h and b, what weights that are kept take of their size, and how many such sums over parts of a support take"""
 FIRST_WEIGHTS, FIRST = 2.5, 1.13
 """c and f"""
-STATE = {"momentum": 1, "adam": 2}
+STATE = {"momentum": 1, "adam": 2, "learned": len(DECAYS)}
 """how often the size of the weights an inner optimizer remembers"""
-RERUN, TWICE = 4 / 3, 5 / 3
-"""operations of mixed and checkpoint, of which unroll takes 1: a step's slopes are found once or twice more"""
-ONCE = 1 / 3
-"""operations of first order"""
+RERUN, TWICE, ONCE = 4 / 3, 5 / 3, 1 / 3
+"""operations of mixed, checkpoint and first order, of which unroll takes 1: slopes are found once or twice more"""
 USED = 0.45
 """how much of what a large matrix product reaches a whole step does"""
 MOST_CHUNKS = 16
@@ -87,7 +86,7 @@ def plan(
     may_round: bool = False,
 ) -> Choice | None:
     """The fastest engine whose predicted memory is within `limit` bytes (what is free, where None) for tasks as large
-    as `episode`; `engine` where that one is asked for. None for a learner that does not step.
+    as `episode`; `engine` where that one is asked for. None where no step is taken.
 
     Where the processor multiplies bfloat16 and the learner `may_round`, it computes in that. Where second order does
     not fit into `limit`: first order, where the learner has one. QuickstudyError: nothing fits.
@@ -96,9 +95,12 @@ def plan(
     if isinstance(within, Learner):  # one around another: what that takes
         found = plan(within, theta, episode, limit, engine, may_round)
         return found and replace(found, learner=replace(cast(Any, learner), inner=found.learner))
-    if not hasattr(learner, "steps") or learner.slopes == "none":
+    if not hasattr(learner, "steps") or learner.slopes == "none" or not heads.judged(episode.support.gold):
         return None
-    allowed, rounded = free_memory() if limit is None else limit, may_round and has_bfloat16(_device(learner))
+    if engine is not None and engine.way == "implicit" and _order(learner) == 2:
+        raise QuickstudyError(NO_MINIMUM)
+    device = _device(learner)
+    allowed, rounded = free_memory(device) if limit is None else limit, may_round and has_bfloat16(device)
     start = in_precision(learner, "bfloat16") if rounded else learner
     tried: list[_Option] = []
     for made, lost in _ladder(start):
@@ -139,13 +141,13 @@ def predicted(found: Footprint, steps: int, engine: Engine, order: int = 2, inne
     return round(BASE + KEPT * kept * place + once + PRODUCT_FIXED * fixed + sums)
 
 
-def free_memory() -> int:
-    """Bytes that may be used."""
-    if torch.cuda.is_available():
-        return int(ROOM * torch.cuda.mem_get_info()[0])
+def free_memory(device: torch.device) -> int:
+    """Bytes that may be used: by each of several processes on one machine, its share."""
+    if device.type == "cuda":
+        return int(ROOM * torch.cuda.mem_get_info(device)[0])
     try:
         told = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
-        return int(ROOM * 1024 * int(told["MemAvailable"].split()[0]))
+        return int(ROOM * 1024 * int(told["MemAvailable"].split()[0]) / launched().beside)
     except (OSError, KeyError, ValueError):
         return 4 * 2**30
 
@@ -190,8 +192,11 @@ def _ladder(learner: Any) -> list[tuple[Learner, str]]:
 
 def _options(learner: Any, found: Footprint, engine: Engine | None) -> list[_Option]:
     steps, inner = learner.steps, getattr(learner, "inner", "sgd")
+    inner = "learned" if isinstance(learner, LearnedOptimizer) else inner
+    held = min(steps, getattr(learner, "truncate", steps))  # as many as are gone back through at once
+    beside = max(0, steps - 1) * found.query * (getattr(learner, "last_alone_from", 0) > 0)  # a loss after every step
     if _order(learner) == 1:
-        memory = predicted(found, steps, Engine("unroll"), 1, inner)
+        memory = beside + predicted(found, held, Engine("unroll"), 1, inner)
         return [_Option(Engine("unroll"), memory, found.operations(steps, ONCE))]
     costs: dict[Way, float] = {"unroll": 1.0, "mixed": RERUN, "checkpoint": TWICE}
     wanted = [
@@ -200,8 +205,11 @@ def _options(learner: Any, found: Footprint, engine: Engine | None) -> list[_Opt
         for chunks in ((1,) if way == "unroll" else (1, 2, 4, 8, MOST_CHUNKS))
     ]
     if engine is not None and engine.way != "auto":
-        wanted = [(engine, costs.get(engine.way, 1.0))]
-    return [_Option(one, predicted(found, steps, one, 2, inner), found.operations(steps, cost)) for one, cost in wanted]
+        wanted = [(engine, costs[engine.way])]
+    return [
+        _Option(one, beside + predicted(found, held, one, 2, inner), found.operations(steps, cost))
+        for one, cost in wanted
+    ]
 
 
 def _line(learner: Any, chosen: _Option, options: list[_Option], limit: str) -> str:

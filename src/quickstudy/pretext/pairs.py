@@ -42,7 +42,7 @@ def asked(
     """An episode of pairs for which the answer is yes, and as many for which it is no: `sizes` are how many of each the
     support and the query have. No document is in both. `least`: sentences that a document must have."""
     documents = _room(frame, part, luck, least, one_group)
-    sides = shared_out(documents, luck, 2 * sizes[0], 2 * sizes[1])
+    sides = shared_out(documents, luck, 2 * sizes[0], 2 * sizes[1], 2)  # of one alone there is nothing elsewhere
     golds = tuple(np.resize(np.array([YES, NO]), len(side)) for side in sides)
     found = [ask(side, gold, luck) for side, gold in zip(sides, golds, strict=True)]
     texts = [frame.pairs(frame.sentences(each.one), frame.sentences(each.other)) for each in found]

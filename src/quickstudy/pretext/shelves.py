@@ -33,10 +33,12 @@ def shelves(frame: Frame, part: int, by: By, least: int = 2) -> tuple[Ids, ...]:
     return frame.memo[key]
 
 
-def shared_out(shelf: Ids, luck: Luck, support: int, query: int) -> tuple[Ids, Ids]:
-    """A document for each row of the support and of the query, none in both; each stands as seldom as can be."""
+def shared_out(shelf: Ids, luck: Luck, support: int, query: int, least: int = 1) -> tuple[Ids, Ids]:
+    """A document for each row of the support and of the query, none in both; each stands as seldom as can be. `least`:
+    different ones that either side with rows has, where there are twice as many."""
     drawn = shelf[luck.some(len(shelf), support + query)]
-    first = min(max(round(len(drawn) * support / max(1, support + query)), support > 0), len(drawn) - (query > 0))
+    share = round(len(drawn) * support / max(1, support + query))
+    first = min(max(share, least * (support > 0)), len(drawn) - least * (query > 0))
     sides = drawn[:first], drawn[first:]
     return tuple(np.resize(side, count) for side, count in zip(sides, (support, query), strict=True))  # type: ignore[return-value]
 
