@@ -119,7 +119,7 @@ def test_every_command_in_the_chinese_page_is_one() -> None:
             continue
         for command in (one for one in statements(block) if one.words[0] == "quickstudy"):
             options = [word for word in command.words if word.startswith("-")]
-            names = command.words[1:3] if command.words[1] == "models" else command.words[1:2]
+            names = command.words[1:3] if command.words[1] in ("models", "corpus") else command.words[1:2]
             said = CliRunner().invoke(app, [*names, "--help"], env={"COLUMNS": "200"})
             assert said.exit_code == 0, (block.line, command)
             assert all(option in said.output for option in options), (block.line, command)
