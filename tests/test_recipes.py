@@ -47,8 +47,7 @@ def test_a_recipe_for_pretraining_runs_for_two_steps(path: Path, tmp_path: Path)
     if tables["student"]["backbone"] != "random":
         tables["student"]["backbone"] = name
     for task in tables["task"]:
-        words = task["name"] == "subset_masking"
-        task |= {"ways": 2, "shots": 1, "queries": 1, "fewest": 2} if words else {"queries": 4}
+        task |= {"queries": 4} if task["name"] == "masked_lm" else {"ways": 2, "shots": 1, "queries": 1, "fewest": 2}
     tables["training"]["rates"].pop("fill.", None)  # the tiny backbone says hidden words without a map
     tables["training"] = {**tables["training"], "steps": 2, "tasks": 1, "warmup": 0, "validate_every": 2}
     tables["validating"] = {**tables["validating"], "episodes": 1}

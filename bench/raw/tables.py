@@ -59,7 +59,11 @@ def _trained(out: Output, parts: Parts) -> tuple[Any, list[Bar]]:
         for name, made in found.items()
     ]
     header = ("", "seconds", "thousand tokens", "score before", "after")
-    out.table("Trainings: seconds of one processor; the score is minus the validation loss", header, rows)
+    out.table(
+        "Trainings: seconds of one processor (since it was last resumed); the score is minus the validation loss",
+        header,
+        rows,
+    )
     return {name: float(made["processor_seconds"]) for name, made in found.items()}, []
 
 
