@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.shared.data import data_folder
-from bench.shared.machine import described, limited_to
+from bench.shared.machine import PACKAGES, described, limited_to
 from bench.shared.options import add_data, options
 from bench.shared.parts import code_digest, kept, part
 from bench.shared.result import RESULTS, Bar, Output
@@ -52,7 +52,7 @@ def main() -> None:
         return
     cores = limited_to(asked.cores)
     folder = data_folder(asked.data)
-    machine = described(("quickstudy", "tokenizers", "numpy", "ftfy"))
+    machine = described((*PACKAGES, "numpy", "ftfy"))
     out = Output("corpus")
     found = {size: _measured(folder, size, asked, cores) for size in sorted(asked.megabytes)}
     _tell(out, found, cores)
