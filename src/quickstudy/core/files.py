@@ -94,6 +94,21 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     _settle(target.parent)
 
 
+def claim(file: BinaryIO, taken: str) -> None:
+    """Holds an open file for this process until it is closed or the process dies, where the system has such locks.
+    QuickstudyError that says `taken` where another process holds it."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise QuickstudyError(taken) from None
+    except OSError:
+        return  # some network disks have no locks
+
+
 def _target(path: str | Path) -> tuple[Path, int]:
     """The file behind any links, and the permissions it is to have."""
     try:

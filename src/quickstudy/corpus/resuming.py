@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
 
 import quickstudy
-from quickstudy.core.files import shown, write_whole
+from quickstudy.core.files import claim, shown, write_whole
 from quickstudy.core.types import QuickstudyError
 from quickstudy.corpus import store
 from quickstudy.corpus.places import Place
@@ -53,7 +52,7 @@ def folder(goal: Path, build: str) -> Iterator[Path]:
             f"{shown(work)}: cannot be written ({error.strerror or error}); choose another folder."
         ) from None
     with lock:
-        _claim(work, lock)
+        claim(lock, f"{shown(work)}: another process builds this corpus; wait for it.")
         if mark.is_file() and _written(mark) != build:
             for part in PARTS:
                 shutil.rmtree(work / part, ignore_errors=True)
@@ -79,17 +78,3 @@ def _written(mark: Path) -> str:
         return str(json.loads(mark.read_text(encoding="utf-8"))["build"])
     except (ValueError, KeyError, TypeError):
         return ""
-
-
-def _claim(work: Path, file: BinaryIO) -> None:
-    """Holds the folder until the file is closed or the process dies, where the system has such locks."""
-    try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise QuickstudyError(f"{shown(work)}: another process builds this corpus; wait for it.") from None
-    except OSError:
-        return  # some network disks have no locks

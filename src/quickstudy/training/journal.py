@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from quickstudy.core.files import shown
+from quickstudy.core.files import claim, shown
 from quickstudy.core.types import QuickstudyError
 
 NAME = "journal.jsonl"
@@ -76,7 +76,7 @@ def open_journal(folder: Path) -> Iterator[Journal]:
             f"cannot train in the folder {shown(folder)}: {why or error}; choose another folder"
         ) from None
     try:
-        _claim(folder, file)
+        claim(file, f"another process trains in the folder {shown(folder)}; wait for it, or use another folder")
         yield Journal(path, file)
     finally:
         with suppress(OSError):  # what a full disk left unwritten was reported when it was written
@@ -105,19 +105,3 @@ def tensorboard(folder: Path, step: int) -> Iterator[Watch | None]:
         yield show
     finally:
         writer.close()
-
-
-def _claim(folder: Path, file: BinaryIO) -> None:
-    """Holds the folder until the file is closed or the process dies, where the system has such locks."""
-    try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise QuickstudyError(
-            f"another process trains in the folder {shown(folder)}; wait for it, or use another folder"
-        ) from None
-    except OSError:
-        return  # some network disks have no locks
