@@ -17,13 +17,13 @@ from quickstudy.backbones.sharding import sharded
 from quickstudy.core.params import same
 from quickstudy.core.protocols import Backbone, TaskKind
 from quickstudy.core.types import OF_BACKBONE, Params, QuickstudyError
-from quickstudy.episodes.choosing import Policy, tally
+from quickstudy.episodes.choosing import Policy
 from quickstudy.episodes.mixing import Mixture
 from quickstudy.episodes.sources import Source, index_of
 from quickstudy.learners.engines import Engine, using
 from quickstudy.learners.planner import Choice
 from quickstudy.meta_sources import sources
-from quickstudy.meta_tasks import judge, read_ahead, seen, stream, validation_draws
+from quickstudy.meta_tasks import drawn_from, judge, read_ahead, stream, validation_draws
 from quickstudy.planning import EngineTable, planned
 from quickstudy.recipe import Recipe, StudentTable
 from quickstudy.student import Student, backbone, fresh
@@ -116,9 +116,7 @@ def meta_train(
         )
     theta, said = kept(student.theta, trained, table, validate)
     about = {"recipe": read.written, "summary": f"{trained.summary()}{said}", "leaks": leaks}
-    about["sources"] = tally(
-        chooser, read.training.seed, seen(trained.history, read.training), (trained.steps + 1) * read.training.tasks
-    )
+    about["sources"] = drawn_from(chooser, read.training, trained)
     if aimed:
         about["usefulness"] = aimed.usefulness
     if chosen and chosen.lost:

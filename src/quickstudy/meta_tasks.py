@@ -16,13 +16,13 @@ from quickstudy import config
 from quickstudy.core.protocols import Learner, TaskKind
 from quickstudy.core.scoring import scorer
 from quickstudy.core.types import PADDING, DivergedError, Draw, Episode, Params, QuickstudyError, Reward, Text, rows
-from quickstudy.episodes.choosing import Chooser, Seen
+from quickstudy.episodes.choosing import Chooser, Seen, tally
 from quickstudy.episodes.sampling import draw
 from quickstudy.episodes.shapes import Shape, ends
 from quickstudy.episodes.sources import Source, index_of
 from quickstudy.episodes.wording import Wording, reworded
 from quickstudy.recipe import ValidatingTable
-from quickstudy.training.outcome import History, Validation
+from quickstudy.training.outcome import History, Trained, Validation
 from quickstudy.training.plan import Plan
 from quickstudy.training.ranks import ALONE, Drawn, Ranks
 
@@ -104,6 +104,11 @@ def together(texts: Sequence[Text]) -> Iterator[Text]:
 def seen(history: History, plan: Plan) -> Seen:
     """Validations as a chooser sees them: which episode comes next, and the score."""
     return tuple(((step + 1) * plan.tasks, found.score) for step, found in history)
+
+
+def drawn_from(chooser: Chooser, plan: Plan, trained: Trained) -> dict[str, dict[str, float]]:
+    """How often each source was drawn in a training that has ended, and how likely it was at the end."""
+    return tally(chooser, plan.seed, seen(trained.history, plan), (trained.steps + 1) * plan.tasks)
 
 
 def own(shape: Shape, source: Source) -> Shape:

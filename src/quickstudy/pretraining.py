@@ -10,10 +10,10 @@ from quickstudy import pretrain_recipe as recipes
 from quickstudy.backbones.filling import Filling
 from quickstudy.core.types import QuickstudyError
 from quickstudy.corpus.store import Corpus
-from quickstudy.episodes.choosing import Policy, tally
+from quickstudy.episodes.choosing import Policy
 from quickstudy.episodes.mixing import Mixture
 from quickstudy.meta import kept
-from quickstudy.meta_tasks import seen
+from quickstudy.meta_tasks import drawn_from
 from quickstudy.pretext.drawn import Pretext
 from quickstudy.pretext.frame import framed
 from quickstudy.pretrain_recipe import PretrainRecipe
@@ -68,9 +68,7 @@ def pretrain(
         "recipe": read.written,
         "summary": f"{trained.summary()}{said}",
         "corpus": {"fingerprint": pretrain_start.fingerprint(opened), "sources": opened.manifest.get("sources", [])},
-        "tasks": tally(
-            chooser, read.training.seed, seen(trained.history, read.training), (trained.steps + 1) * read.training.tasks
-        ),
+        "tasks": drawn_from(chooser, read.training, trained),
     }
     student = pretrain_start.finish(begun, theta, about)
     if folder is None or ranks.rank:

@@ -119,7 +119,6 @@ def _choose(
     apart = exact(tokenizer, sentences)
     expected = np.array([max(each.count * settings.shares[each.part], 1) for each in decided.candidates])
     limit = np.minimum(settings.uses * 1.5 / np.maximum(expected, settings.uses * 1.5), 1.0)
-    dtype = np.uint16 if tokenizer.get_vocab_size() <= 1 << 16 else np.uint32
     np.savez(
         goal / f"making-{CHOICE}",
         kept=decided.kept,
@@ -130,7 +129,7 @@ def _choose(
         tokenizer=np.frombuffer(tokenizer.to_str().encode(), np.uint8),
         apart=np.array(apart),
         checked=np.array(len(sentences)),
-        dtype=np.zeros(0, dtype),
+        dtype=np.zeros(0, vocabularies.narrowest(tokenizer)),
     )
     (goal / f"making-{CHOICE}").rename(goal / CHOICE)
     return tokenizer, (apart, len(sentences))
@@ -152,8 +151,7 @@ def _assemble(
     out.mkdir()
     watch("putting together", 0, 3)
     sizes = assembling.sizes(shards, count)
-    dtype = np.dtype(np.uint16 if tokenizer.get_vocab_size() <= 1 << 16 else np.uint32)
-    targets = assembling.texts(shards, count, sizes, dtype, out)
+    targets = assembling.texts(shards, count, sizes, vocabularies.narrowest(tokenizer), out)
     for name, array in (("split", decided.split), ("source", decided.source), ("group", decided.group)):
         np.save(out / f"{name}.npy", array[decided.kept], allow_pickle=False)
     watch("putting together", 1, 3)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 from tokenizers import Tokenizer
 
 from quickstudy.backbones import bytelevel
@@ -36,6 +37,11 @@ def opened(named: str, texts: Iterable[str]) -> Tokenizer:
     except Exception:  # the library raises nothing more specific
         raise QuickstudyError(f"tokenizer: {shown(path)} is no file of `tokenizers`; name a tokenizer.json.") from None
     return plain(tokenizer)
+
+
+def narrowest(tokenizer: Tokenizer) -> np.dtype:
+    """What its ids are kept as."""
+    return np.dtype(np.uint16 if tokenizer.get_vocab_size() <= 1 << 16 else np.uint32)
 
 
 def fingerprint(tokenizer: Tokenizer) -> str:
