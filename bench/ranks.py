@@ -83,7 +83,7 @@ def _alone(folder: Path) -> list[str]:
 
 
 def _ranks(size: int, folder: Path) -> list[str]:
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(size), "--master-port", "0"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(size)]
     return [*launcher, "-m", "bench.ranks", "--work", str(folder)]
 
 
