@@ -46,7 +46,9 @@ ARMS = {
     "begin": Arm(_plain, 0, EXAMPLES, "constant"),
     "plain": Arm(_plain, 0, EXAMPLES),
     "reptile": Arm(lambda backbone: ReptileAdam(backbone, steps=4, rate=3e-4, rows=EXAMPLES // 4), EXAMPLES, 1),
-    "fomaml": Arm(lambda backbone: Maml(backbone, steps=1, rate=0.3, order=1), EXAMPLES // 4, EXAMPLES - EXAMPLES // 4),
+    "fomaml": Arm(
+        lambda backbone: Maml(backbone, steps=3, rate=1e-3, order=1, inner="adam"), EXAMPLES // 4, EXAMPLES * 3 // 4
+    ),
 }
 """`begin` is what all others go on from: with no examples to adapt to, `fine_tune` trains on the queries of all pairs
 alike; `plain` goes on with that"""

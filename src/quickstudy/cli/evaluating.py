@@ -69,25 +69,17 @@ def evaluate(
       quickstudy evaluate --pretext corpus --model runs/own/student.qs
     """
     from quickstudy import contestants as who
-    from quickstudy import remarks
     from quickstudy.cli import pretexts, unseen
     from quickstudy.cli.places import check_place, columns_of
-    from quickstudy.cli.worth import show as show_worth
-    from quickstudy.core.types import QuickstudyError
     from quickstudy.episodes.exchange import export as write_episodes
-    from quickstudy.evaluation.files import to_json, write_report
     from quickstudy.evaluation.report import About
     from quickstudy.evaluation.summary import summarise
-    from quickstudy.evaluation.worth import judged
     from quickstudy.student import load
 
     if pretext is not None and not data and episodes_from is None:
         pretexts.show(pretext, model, episodes, seed, device, json)
         return
-    if bool(data) == (episodes_from is not None) or pretext is not None:
-        raise QuickstudyError(
-            "name what to evaluate on: data files, a recipe, --episodes-from a file, or --pretext a corpus"
-        )
+    _check_named(data, episodes_from, pretext)
     for place in (output.with_name(output.name + ".html"), *([export] if export else [])):
         check_place(place)
     numbers = _numbers(shots)
@@ -103,9 +95,7 @@ def evaluate(
         )
     if export is not None:
         say(f"{count(write_episodes(draws, made, export), 'episode')} -> {export}")
-    seen = {made.texts(example): example for one in draws for example in (*one.support, *one.query)}
-    for doubt in remarks.on_task(student.loaded, made, {}, list(seen.values())):
-        say(f"warning: {doubt}")
+    _warn(student, draws, made)
     seeds = () if episodes_from or identity else tuple(range(seed, seed + episodes))
     asked = _names(learners)
     usual = who.WITHOUT if worth else who.BASELINES
@@ -113,16 +103,50 @@ def evaluate(
     about = About(seeds=seeds, facts=_facts(student), measure=unseen.measure(made, found))
     report = summarise(found, who.REFERENCE, about)
     if worth:
-        fair = [one for one in found if one.shots or one.contestant not in who.NEED_EXAMPLES]
-        report = dataclasses.replace(report, worth=judged(fair, who.REFERENCE, _called(found), about.measure))
+        report = _weighed(report, found)
+    _give(report, output, json)
+
+
+def _check_named(data: list[str] | None, episodes_from: Path | None, pretext: Path | None) -> None:
+    from quickstudy.core.types import QuickstudyError
+
+    if bool(data) == (episodes_from is not None) or pretext is not None:
+        raise QuickstudyError(
+            "name what to evaluate on: data files, a recipe, --episodes-from a file, or --pretext a corpus"
+        )
+
+
+def _warn(student: "Student", draws: "Sequence[Draw]", kind: "TaskKind") -> None:
+    """Of texts that the student reads badly."""
+    from quickstudy import remarks
+
+    seen = {kind.texts(example): example for one in draws for example in (*one.support, *one.query)}
+    for doubt in remarks.on_task(student.loaded, kind, {}, list(seen.values())):
+        say(f"warning: {doubt}")
+
+
+def _weighed(report: "Report", outcomes: "Sequence[Outcome]") -> "Report":
+    """With whether meta-learning was worth it."""
+    from quickstudy import contestants as who
+    from quickstudy.evaluation.worth import judged
+
+    fair = [one for one in outcomes if one.shots or one.contestant not in who.NEED_EXAMPLES]
+    found = judged(fair, who.REFERENCE, _called(outcomes), report.about.measure)
+    if found is None:
+        say("whether it was worth it cannot be told: no baseline learned an episode that the student learned, too")
+    return dataclasses.replace(report, worth=found)
+
+
+def _give(report: "Report", output: Path, json: bool) -> None:
+    from quickstudy.cli.worth import show as show_worth
+    from quickstudy.evaluation.files import to_json, write_report
+
     paths = write_report(report, output)
     if json:
         print(to_json(report), end="")
     else:
         _show(report)
         show_worth(report.worth)
-    if worth and report.worth is None:
-        say("whether it was worth it cannot be told: no baseline learned an episode that the student learned, too")
     say("report: " + ", ".join(map(str, paths)))
 
 

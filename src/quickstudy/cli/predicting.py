@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -89,16 +89,25 @@ def predict(
     by_hand = input == "-" and sys.stdin.isatty()
     if by_hand:
         say("one text a line, please; Ctrl-D ends")
+    shown = Shown(isinstance(opened.kind, MultiLabel), min(top, len(opened.classes)), reject)
     began = time.perf_counter()
     place = write_lines(output) if output is not None else nullcontext(sys.stdout)
     with place as file, progress("predicting", None) as tell:
-        shown = Shown(isinstance(opened.kind, MultiLabel), min(top, len(opened.classes)), reject)
         to = writer(found, file, output, json, shown)
         told = tell if output is not None else _nobody
-        total, blank, cut, refused = _run(opened, found.rows, to, shown, 1 if by_hand else AT_ONCE, told)
-    _report(opened, total, blank, cut, time.perf_counter() - began, output)
-    if reject is not None:
-        say(f"refused {count(refused, 'text')}: as unfamiliar as {reject:g} of the task's own examples, or more")
+        counts = _run(opened, found.rows, to, shown, 1 if by_hand else AT_ONCE, told)
+    _report(opened, counts, time.perf_counter() - began, output, reject)
+
+
+class Counts(NamedTuple):
+    """Of rows."""
+
+    total: int
+    blank: int
+    """without words"""
+    cut: int
+    """longer than can be read"""
+    refused: int
 
 
 def _check_it_can_refuse(task: "Task", path: Path) -> None:
@@ -112,8 +121,8 @@ def _check_it_can_refuse(task: "Task", path: Path) -> None:
         )
 
 
-def _run(task: "Task", rows: Iterable["Row"], to: "Writer", shown: "Shown", at_once: int, tell) -> tuple[int, ...]:  # type: ignore[no-untyped-def]
-    """Judges and writes everything; how many rows there were, without words, longer than can be read, and refused."""
+def _run(task: "Task", rows: Iterable["Row"], to: "Writer", shown: "Shown", at_once: int, tell) -> "Counts":  # type: ignore[no-untyped-def]
+    """Judges and writes everything."""
     from quickstudy.backbones.languages import warn_about
     from quickstudy.core.types import QuickstudyError
 
@@ -135,7 +144,7 @@ def _run(task: "Task", rows: Iterable["Row"], to: "Writer", shown: "Shown", at_o
         tell(total)
     if not total:
         raise QuickstudyError("there are no texts in the input; give at least one")
-    return total, blank, cut, refused
+    return Counts(total, blank, cut, refused)
 
 
 def _groups(rows: Iterable["Row"], at_once: int) -> Iterator[list["Row"]]:
@@ -155,12 +164,14 @@ def _nobody(done: int) -> None:
     """A bar would stand in the way of answers on the same terminal."""
 
 
-def _report(task: "Task", total: int, blank: int, cut: int, seconds: float, output: Path | None) -> None:
+def _report(task: "Task", counts: "Counts", seconds: float, output: Path | None, reject: float | None) -> None:
     if output is not None:
-        say(f"judged {count(total, 'text')} in {seconds:.1f} s -> {output}")
-    if blank:
-        say(f"warning: {count(blank, 'row has', 'rows have')} no words and got no label")
-    if cut:
+        say(f"judged {count(counts.total, 'text')} in {seconds:.1f} s -> {output}")
+    if counts.blank:
+        say(f"warning: {count(counts.blank, 'row has', 'rows have')} no words and got no label")
+    if counts.cut:
         loaded = task.student.loaded
-        say(f"warning: {count(cut, 'text is', 'texts are')} longer than {loaded.name} reads ({loaded.limit} tokens); "
-            "the rest of them was not seen")  # fmt: skip
+        say(f"warning: {count(counts.cut, 'text is', 'texts are')} longer than {loaded.name} reads ({loaded.limit} "
+            "tokens); the rest of them was not seen")  # fmt: skip
+    if reject is not None:
+        say(f"refused {count(counts.refused, 'text')}: as unfamiliar as {reject:g} of the task's own examples, or more")
