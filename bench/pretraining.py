@@ -31,7 +31,7 @@ CODE = (
 )
 PRETEXTS = 30
 """episodes of each group of documents"""
-DRAWS = {"random": (0, 1), "minilm": (0,)}
+DRAWS = {"random": (0, 1), "longer": (0, 1), "minilm": (0,)}
 """of each labelled set"""
 MODELLED = 3
 """episodes of each held-out domain and size"""
@@ -89,9 +89,9 @@ def _run(asked: argparse.Namespace, data: Path, machine: dict[str, object]) -> N
         return lambda folder: modelling.run(arm, seed, folder, found["pieces"], MODELLED)
 
     for seed in range(asked.seeds):
-        for model in ("random", "minilm"):
+        for model in ("random", "minilm", "longer"):
             for arm in arms.ARMS:
-                if model == "random" or arm != "untrained" or seed == 0:
+                if model == "random" or arm != "untrained" or (model, seed) == ("minilm", 0):
                     told = [arms.recipe(model, arm, seed, 0), PRETEXTS, DRAWS[model]]
                     keep(f"{model}.{arm}.{seed}", arms.CORPUS[model], judged(model, arm, seed), told)
         for arm in modelling.ARMS:

@@ -33,14 +33,17 @@ from quickstudy.training.plan import Plan
 ARMS = ("untrained", "ordinary", "meta")
 POSITIONS = 64
 RANDOM = {"width": 256, "layers": 4, "heads": 4, "positions": POSITIONS}
-CORPUS = {"random": "pieces", "minilm": "words"}
+FROM_NOTHING = ("random", "longer")
+"""models that begin with random weights; "longer" sees ten times the tokens"""
+CORPUS = {"random": "pieces", "longer": "pieces", "minilm": "words"}
 """which of the corpora each reads: 8,000 pieces can be learned from few tokens, 30,522 cannot"""
 SUBSET: dict[str, Any] = {"name": "subset_masking"}
 MASKED: dict[str, Any] = {"name": "masked_lm", "shots": 0, "window": 48, "by": "any"}
 CONTRAST: dict[str, Any] = {"name": "contrast", "ways": 24, "shots": 1, "queries": 2}
-STEPS = {"random": 300, "minilm": 80}
+STEPS = {"random": 300, "longer": 3000, "minilm": 80}
 """of one episode each"""
-RATES = {"random": {"backbone.words": 0.01, "prior.": 0.03}, "minilm": {"fill.": 3e-3, "prior.": 0.03}}
+_FROM_NOTHING = {"backbone.words": 0.01, "prior.": 0.03}
+RATES = {"random": _FROM_NOTHING, "longer": _FROM_NOTHING, "minilm": {"fill.": 3e-3, "prior.": 0.03}}
 """words that begin with entries as large as one want large steps"""
 FITTED = Plan(steps=30, tasks=2, rate=0.05, warmup=3, validate_every=30, patience=9)
 """of the scalars"""
@@ -49,7 +52,7 @@ FITTED = Plan(steps=30, tasks=2, rate=0.05, warmup=3, validate_every=30, patienc
 def recipe(model: str, arm: str, seed: int, rows: int) -> dict[str, Any]:
     """`rows` of masked text hold as many tokens as an episode of subset masking does."""
     masked = {**MASKED, "queries": rows}
-    random = model == "random"
+    random = model in FROM_NOTHING
     tasks = [masked] if arm == "ordinary" else [SUBSET, masked]
     rate, rates = (2e-3 if random else 1e-3), RATES[model]
     if random and arm == "meta":
@@ -125,7 +128,7 @@ def _tokens(frame: Frame, table: dict[str, Any], seed: int) -> int:
 
 
 def _untrained(model: str, seed: int, folder: Path, corpus: Corpus) -> Student:
-    if model != "random":
+    if model not in FROM_NOTHING:
         return qs.load(model, learner="prior_head")
     from quickstudy.backbones.folder import save_small
     from quickstudy.backbones.small import Sizes, Small
@@ -136,7 +139,7 @@ def _untrained(model: str, seed: int, folder: Path, corpus: Corpus) -> Student:
 
 
 def _reader(model: str, corpus: Corpus) -> Reader:
-    if model != "random":
+    if model not in FROM_NOTHING:
         return qs.load(model, learner="prior_head").reader
     return Reader(Tokenizer.from_str(corpus.tokenizer.to_str()), POSITIONS)
 

@@ -1,4 +1,4 @@
-"""Four panels: meta-test, labelled sets over examples, perplexity over bytes, own text."""
+"""Panels: meta-test, labelled sets over examples, perplexity over bytes, own text."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,12 +20,14 @@ def draw(parts: dict[str, Any], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     mpl.rcParams["svg.hashsalt"] = "quickstudy"
-    figure, panels = plt.subplots(2, 3, figsize=(10, 5.6), layout="constrained")
+    figure, panels = plt.subplots(len(MODELS), 3, figsize=(10, 2.8 * len(MODELS)), layout="constrained")
     for row, (model, called) in enumerate(MODELS.items()):
         _pretexts(panels[row][0], parts, model, called)
         _labels(panels[row][1], parts, model, called)
     _language(panels[0][2], parts)
     _own(panels[1][2], parts)
+    for empty in (row[2] for row in panels[2:]):
+        empty.set_axis_off()
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from bench.raw.arms import ARMS
+from bench.raw.arms import ARMS, FROM_NOTHING
 from bench.raw.judging import FAMILIES, SHOTS, STEPPED, STEPS
 from bench.raw.modelling import ADAPTING, KILOBYTES
 from bench.raw.values import MODELS, Parts, at, average, by_episode, curves_of, of, paired, read, stepped_of
@@ -23,7 +23,7 @@ def written(out: Output, folder: Path) -> tuple[dict[str, Any], list[Bar], list[
     seeds = sorted({int(name.rsplit(".", 1)[1]) for name in parts})
     told = {
         group: sorted(int(name.rsplit(".", 1)[1]) for name in parts if name.startswith(f"{group}.") and _last(name))
-        for group in ("random", "minilm", "language", "own")
+        for group in (*MODELS, "language", "own")
     }
     out.say("Pretraining that learns to learn, against ordinary pretraining on the same number of tokens.")
     out.say("Seeds: " + "; ".join(f"{group} {', '.join(map(str, found)) or 'none'}" for group, found in told.items()))
@@ -149,8 +149,8 @@ def _labels(out: Output, parts: Parts) -> tuple[Any, list[Bar]]:
                   header, rows)  # fmt: skip
         for n in (4, 16):
             gain = 100 * (average(curves["meta"], n) - average(curves["ordinary"], n))
-            bars.append(Bar(f"{model}: labelled sets at {n}, points gained", gain, 3.0 if model == "random" else 0.0,
-                            "at least"))  # fmt: skip
+            aim = 3.0 if model in FROM_NOTHING else 0.0
+            bars.append(Bar(f"{model}: labelled sets at {n}, points gained", gain, aim, "at least"))
     return figures, bars
 
 

@@ -10,7 +10,7 @@ from bench.raw.arms import ARMS
 from bench.raw.judging import SHOTS, STEPS
 from quickstudy.evaluation.statistics import Comparison, compare
 
-MODELS = {"random": "random weights", "minilm": "MiniLM"}
+MODELS = {"random": "random weights", "longer": "random weights, ten times the tokens", "minilm": "MiniLM"}
 Parts = dict[str, Any]
 
 
@@ -21,7 +21,8 @@ def read(folder: Path) -> Parts:
 
 
 def of(parts: Parts, model: str, arm: str) -> dict[int, Any]:
-    """{seed: part}; MiniLM as it comes is the same for every seed."""
+    """{seed: part}; MiniLM as it comes is the same for every seed, and random weights however long one trains them."""
+    model = "random" if (model, arm) == ("longer", "untrained") else model
     found = {int(name.rsplit(".", 1)[1]): made for name, made in parts.items() if name.startswith(f"{model}.{arm}.")}
     return dict.fromkeys(range(10), found[0]) if (model, arm) == ("minilm", "untrained") and found else found
 
