@@ -20,6 +20,7 @@ from quickstudy.kinds.classification import Classification
 from quickstudy.meta import meta_train
 from quickstudy.meta_sources import sources
 from quickstudy.meta_tasks import read_ahead, stream
+from quickstudy.planning import NOTHING_TO_CHOOSE
 from quickstudy.store.artifact import save_artifact
 from quickstudy.student import backbone, fresh
 from quickstudy.training.loop import TrainingInterruptedError
@@ -356,3 +357,13 @@ def test_without_examples_there_is_no_engine_to_choose(folder: Path) -> None:
     tables["episodes"] |= {"shots": 0}
     tables["training"] |= {"steps": 1}
     meta_train(tables)
+
+
+@pytest.mark.parametrize(("limit", "said"), [("1 GB", 1), ("", 0)])
+def test_a_limit_that_nothing_looks_at_is_said(folder: Path, limit: str, said: int) -> None:
+    """Prototypes take no steps."""
+    tables = {**recipe(folder, "head"), "learner": {"name": "prototypes"}, "engine": {"precision": "auto"}}
+    tables["training"] |= {"steps": 1}
+    told: list[dict] = []
+    meta_train(tables, watch=told.append, max_memory=limit)
+    assert [record.get("text") for record in told].count(NOTHING_TO_CHOOSE) == said

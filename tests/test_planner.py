@@ -7,13 +7,15 @@ import torch
 from few import backbone, episode, kinds, start
 from test_contract import learner
 
-from quickstudy.core.types import QuickstudyError
+from quickstudy.core.types import Batch, QuickstudyError
 from quickstudy.learners.anil import Anil
 from quickstudy.learners.engines import Engine, using
 from quickstudy.learners.footprint import footprint
 from quickstudy.learners.maml import Maml
-from quickstudy.learners.planner import free_memory, plan, predicted
+from quickstudy.learners.parts import divides
+from quickstudy.learners.planner import plan, predicted
 from quickstudy.learners.policy_gradient import PolicyGradient
+from quickstudy.learners.resources import free_memory
 from quickstudy.planning import EngineTable, planned, size
 
 TASK = episode(kinds()["one label"], 2)
@@ -58,6 +60,21 @@ def test_a_support_is_read_in_parts_before_anything_is_lost() -> None:
     chosen = plan(MADE, THETA, TASK, WAYS["checkpoint"] - 1)
     assert chosen.engine.chunks > 1
     assert not chosen.lost
+
+
+def test_parts_are_not_counted_on_where_the_loss_does_not_add_up() -> None:
+    """Such a support is read whole."""
+
+    def weighted(scores: torch.Tensor, batch: Batch) -> torch.Tensor:
+        return TASK.loss(scores, batch) * len(batch.gold)
+
+    task = TASK._replace(loss=weighted)
+    assert divides(TASK.support, TASK.loss, 4) and not divides(task.support, task.loss, 4)
+    whole = plan(MADE, THETA, task, None, Engine("mixed"))
+    parts = plan(MADE, THETA, task, None, Engine("mixed", 4))
+    assert (parts.engine, parts.memory) == (whole.engine, whole.memory)
+    assert plan(MADE, THETA, TASK, None, Engine("mixed", 4)).memory < whole.memory
+    assert plan(MADE, THETA, task, WAYS["checkpoint"] - 1).lost
 
 
 def test_where_second_order_does_not_fit_first_order_is_done_and_said() -> None:

@@ -86,6 +86,16 @@ def test_without_a_launcher_there_is_one_rank(monkeypatch: pytest.MonkeyPatch) -
     assert not torch.distributed.is_initialized()
 
 
+def test_ranks_cannot_meet_at_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`torchrun --master-port 0` leaves it to each, and each waited half an hour."""
+    for name, value in {"RANK": 0, "WORLD_SIZE": 2, "LOCAL_RANK": 0, "MASTER_ADDR": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setenv("MASTER_PORT", "0")
+    here.cache_clear()
+    with pytest.raises(QuickstudyError, match=r"MASTER_PORT is 0, .*--standalone"):
+        here()
+
+
 def trains(rank: int, folder: Path) -> None:
     trained = train(folder / "run" if rank == 0 else Path("/proc/not for the others"))
     save_tensors(folder / f"{rank}.theta", trained.theta, {"all": repr(replace(trained, theta={}))})

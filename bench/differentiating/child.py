@@ -67,6 +67,8 @@ def memory(settings: list[Setting], folder: Path, repeats: int) -> dict[str, Any
     small = replace(setting, ways=2, shots=1, queries=1, tasks=1, steps=1)
     way(small, warm := job(small, folder))(warm.episodes[0])  # what is made or imported once, both sides alike
     del warm
+    for weight in made.encoder.body.parameters():  # the pages of a file that was mapped come with their first use
+        weight.sum()
     before = settled()
     began = time.process_time()
     mean_slopes(find, made.episodes)

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,8 +17,8 @@ from quickstudy.backbones import loading
 from quickstudy.backbones.folding import partly
 from quickstudy.backbones.sharding import sharded
 from quickstudy.core.params import same
-from quickstudy.core.protocols import Backbone, TaskKind
-from quickstudy.core.types import OF_BACKBONE, Params, QuickstudyError
+from quickstudy.core.protocols import Backbone, Learner, TaskKind
+from quickstudy.core.types import OF_BACKBONE, Episode, Params, QuickstudyError
 from quickstudy.episodes.choosing import Policy
 from quickstudy.episodes.mixing import Mixture
 from quickstudy.episodes.sources import Source, index_of
@@ -24,15 +26,15 @@ from quickstudy.learners.engines import Engine, using
 from quickstudy.learners.planner import Choice
 from quickstudy.meta_sources import sources
 from quickstudy.meta_tasks import drawn_from, judge, read_ahead, stream, validation_draws
-from quickstudy.planning import EngineTable, planned
+from quickstudy.planning import NOTHING_TO_CHOOSE, EngineTable, planned
 from quickstudy.recipe import Recipe, StudentTable
 from quickstudy.student import Student, backbone, fresh
 from quickstudy.student import load as load_student
-from quickstudy.targeting import target_of, targeted
+from quickstudy.targeting import Targeted, target_of, targeted
 from quickstudy.training import loop
 from quickstudy.training.journal import Watch
-from quickstudy.training.outcome import Trained, Validation
-from quickstudy.training.ranks import ALONE, here
+from quickstudy.training.outcome import History, Trained, Validation
+from quickstudy.training.ranks import ALONE, Ranks, here
 
 FILE = "student.qs"
 PLANNED = 8
@@ -61,74 +63,132 @@ def meta_train(
     """
     read = recipes.read(recipe)
     ranks = here()  # before a model is loaded: it says which GPU is this process's own
-    table = read.student
-    apart = table.held == "sharded" and ranks.size > 1
-    if apart:  # opened on its own, since its parts replace it
-        loaded = sharded(loading.load(table.backbone, scope=table.scope, device="cpu"), ranks.size, table.device)
-    else:
-        loaded = backbone(table.backbone, table.scope, table.precision, table.device)
-    share = ALONE if apart else ranks
-    student = fresh(loaded, read.learner, table.backbone)
+    tell = partial(_note, None if ranks.rank else watch)
+    student, share = _begun(read, ranks), ALONE if _apart(read, ranks) else ranks
     kind: TaskKind = config.build(config.KINDS, read.kind, f"{read.title}, [kind]", {"reader": student.reader})
-    train, validation, leaks = sources(read, kind)
-    aimed = None
-    if target is not None and any(source.kind for source in train):
-        raise QuickstudyError(f"{read.title} mixes kinds of tasks, and a target is for recipes of one kind")
-    if target is not None:
-        aimed = targeted(student, train, target_of(target, read, kind), kind, read)
-        train, leaks = aimed.sources, f"{leaks}; {aimed.leaks}"
-    if watch and not ranks.rank:
-        watch({"event": "note", "text": leaks})
-    draws = validation_draws(validation, kind, read.validating)
-    if any(isinstance(source.of(kind), config.WRITING) for source in (*train, *validation)):
-        if apart:
-            raise QuickstudyError(f"{read.title} writes, and a sharded backbone only reads; leave `held` out")
-        student = author(student)
+    data = _data(read, kind, student, target)
+    tell(data.leaks)
+    draws = validation_draws(data.validation, kind, read.validating)
+    student = _writing(student, data, kind, read, ranks)
     learner = student.steady()
-    others = {source.name: source.kind for source in validation if source.kind}
-    mixture = Mixture(tuple(train), read.alpha)
+    mixture = Mixture(tuple(data.train), read.alpha)
     chooser = Policy(mixture, read.choosing) if read.choosing else mixture
     drawn = plain = stream(chooser, kind, read.episodes, read.training, config.REWARDS[read.reward], read.wording)
     if not is_author(learner):
         drawn = read_ahead(plain, student.read_ahead, read.training, share)
-    engine = read.engine or (EngineTable() if max_memory else None)
-    first = range(1, min(PLANNED, read.training.steps) + 1)
-    tasks = [each for step in first for each in plain(step, ())] if engine else []
-    chosen = planned(engine, learner, student.theta, tasks, max_memory) if engine else None
+    engine, chosen = _engine(read, learner, student.theta, plain, max_memory, tell)
     if chosen:
         student = dataclasses.replace(student, learner=config.reading(chosen.learner, _backbone(student.learner)))
         learner = chosen.learner
-        for text in filter(None, (chosen.line, chosen.lost)):
-            if watch and not ranks.rank:
-                watch({"event": "note", "text": text})
+    others = {source.name: source.kind for source in data.validation if source.kind}
     validate = judge(student.steady(), kind, draws, read.validating, others, share)
-    with using(chosen.engine if chosen else engine.engine if engine else Engine()):
+    decided = _decided(read, data.used, kind, chosen)
+    with using(engine):
         trained = loop.meta_train(
-            learner,
-            student.theta,
-            drawn,
-            validate,
-            read.training,
-            folder,
-            watch,
-            about=_about(read, (*train, *validation, *([aimed.target] if aimed else [])), kind, chosen),
-            share=share,
+            learner, student.theta, drawn, validate, read.training, folder, watch, about=decided, share=share
         )
-    theta, said = kept(student.theta, trained, table, validate)
-    about = {"recipe": read.written, "summary": f"{trained.summary()}{said}", "leaks": leaks}
-    about["sources"] = drawn_from(chooser, read.training, trained)
-    if aimed:
-        about["usefulness"] = aimed.usefulness
+    theta, said = kept(student.theta, trained, read.student, validate)
+    about = _about(read, data, trained, said, chosen, drawn_from(chooser, read.training, trained))
+    return _stored(dataclasses.replace(student, theta=theta, about=about), folder, read, ranks)
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The rows of a run, and what is said of them."""
+
+    train: Sequence[Source]
+    validation: Sequence[Source]
+    leaks: str
+    aimed: Targeted | None
+
+    @property
+    def used(self) -> tuple[Source, ...]:
+        return (*self.train, *self.validation, *([self.aimed.target] if self.aimed else []))
+
+
+def _note(watch: Watch | None, text: str) -> None:
+    if watch:
+        watch({"event": "note", "text": text})
+
+
+def _apart(read: Recipe, ranks: Ranks) -> bool:
+    """Whether each rank holds a part of the backbone."""
+    return read.student.held == "sharded" and ranks.size > 1
+
+
+def _begun(read: Recipe, ranks: Ranks) -> Student:
+    """The student at the start."""
+    table = read.student
+    if _apart(read, ranks):  # opened on its own, since its parts replace it
+        loaded = sharded(loading.load(table.backbone, scope=table.scope, device="cpu"), ranks.size, table.device)
+    else:
+        loaded = backbone(table.backbone, table.scope, table.precision, table.device)
+    return fresh(loaded, read.learner, table.backbone)
+
+
+def _data(read: Recipe, kind: TaskKind, student: Student, target: given.Examples | None) -> _Data:
+    """The sources, weighed by their usefulness to a target where there is one."""
+    train, validation, leaks = sources(read, kind)
+    if target is None:
+        return _Data(train, validation, leaks, None)
+    if any(source.kind for source in train):
+        raise QuickstudyError(f"{read.title} mixes kinds of tasks, and a target is for recipes of one kind")
+    aimed = targeted(student, train, target_of(target, read, kind), kind, read)
+    return _Data(aimed.sources, validation, f"{leaks}; {aimed.leaks}", aimed)
+
+
+def _writing(student: Student, data: _Data, kind: TaskKind, read: Recipe, ranks: Ranks) -> Student:
+    """The student, as one that writes where a task asks for that."""
+    if not any(isinstance(source.of(kind), config.WRITING) for source in (*data.train, *data.validation)):
+        return student
+    if _apart(read, ranks):
+        raise QuickstudyError(f"{read.title} writes, and a sharded backbone only reads; leave `held` out")
+    return author(student)
+
+
+def _engine(
+    read: Recipe,
+    learner: Learner,
+    theta: Params,
+    plain: Callable[[int, History], Sequence[Episode]],
+    max_memory: str,
+    tell: Callable[[str], None],
+) -> tuple[Engine, Choice | None]:
+    """By which engine meta-gradients are found, and the planner's choice, which is told; None where it made none."""
+    table = read.engine or (EngineTable() if max_memory else None)
+    if table is None:
+        return Engine(), None
+    first = range(1, min(PLANNED, read.training.steps) + 1)
+    tasks = [each for step in first for each in plain(step, ())]
+    chosen = planned(table, learner, theta, tasks, max_memory)
+    if chosen is None:
+        told = [NOTHING_TO_CHOOSE] if max_memory or table.max_memory else []
+    else:
+        told = [chosen.line, chosen.lost]
+    for text in filter(None, told):
+        tell(text)
+    return (chosen.engine if chosen else table.engine), chosen
+
+
+def _about(read: Recipe, data: _Data, trained: Trained, said: str, chosen: Choice | None, drawn: Any) -> dict[str, Any]:
+    """What a student tells of its training."""
+    about = {"recipe": read.written, "summary": f"{trained.summary()}{said}", "leaks": data.leaks, "sources": drawn}
+    if data.aimed:
+        about["usefulness"] = data.aimed.usefulness
     if chosen and chosen.lost:
         about["lost"] = chosen.lost
-    student = dataclasses.replace(student, theta=theta, about=about)
-    if folder is not None and not ranks.rank:
-        path = Path(folder) / FILE
-        student.save(path)
-        if apart:
-            return student  # whole, it need not fit here
-        return load_student(path, precision=table.precision, device=table.device)
-    return student
+    return about
+
+
+def _stored(student: Student, folder: str | Path | None, read: Recipe, ranks: Ranks) -> Student:
+    """The student, saved where there is a folder, and as it is opened again from there."""
+    if folder is None or ranks.rank:
+        return student
+    path = Path(folder) / FILE
+    student.save(path)
+    if _apart(read, ranks):
+        return student  # whole, it need not fit here
+    return load_student(path, precision=read.student.precision, device=read.student.device)
 
 
 def kept(
@@ -153,7 +213,7 @@ def _backbone(learner: Any) -> Backbone:
     return cast(Backbone, learner.backbone) if hasattr(learner, "backbone") else _backbone(learner.inner)
 
 
-def _about(recipe: Recipe, used: Sequence[Source], kind: TaskKind, chosen: Choice | None) -> str:
+def _decided(recipe: Recipe, used: Sequence[Source], kind: TaskKind, chosen: Choice | None) -> str:
     """What decides the outcome besides plan and theta: a checkpoint of anything else is refused. Not how meta-gradients
     are found, so that a run for which memory was short may go on in less; but what was lost by it."""
     written = {name: table for name, table in recipe.written.items() if name not in ("training", "engine")}

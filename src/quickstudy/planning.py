@@ -12,6 +12,11 @@ from quickstudy.learners.engines import Engine, Way
 from quickstudy.learners.planner import Choice, plan
 
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
+NOTHING_TO_CHOOSE = (
+    "max_memory is not looked at: this learner goes back through no steps (or its tasks have no examples), so there is "
+    "no engine to choose; for less memory take fewer shots or shorter texts"
+)
+"""said where a limit is given and there is nothing to plan"""
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def evaluate(
     """
     from quickstudy import contestants as who
     from quickstudy.cli import pretexts, unseen
-    from quickstudy.cli.places import check_place, columns_of
+    from quickstudy.cli.places import check_place, columns_of, kind_of
     from quickstudy.episodes.exchange import export as write_episodes
     from quickstudy.evaluation.report import About
     from quickstudy.evaluation.summary import summarise
@@ -83,11 +83,12 @@ def evaluate(
     for place in (output.with_name(output.name + ".html"), *([export] if export else [])):
         check_place(place)
     numbers = _numbers(shots)
-    student = load(model, kind=kind, device=device)
+    asked = kind_of(kind)
+    student = load(model, kind=asked, device=device)
     if episodes_from is not None:
-        draws, made = unseen.stored(episodes_from, identity, student.reader, kind)
+        draws, made = unseen.stored(episodes_from, identity, student.reader, asked)
     else:
-        sources, made = unseen.sources_of(data or [], student.reader, columns_of(columns), kind)
+        sources, made = unseen.sources_of(data or [], student.reader, columns_of(columns), asked)
         draws = (
             unseen.redrawn(identity, sources, made)
             if identity is not None
@@ -97,9 +98,9 @@ def evaluate(
         say(f"{count(write_episodes(draws, made, export), 'episode')} -> {export}")
     _warn(student, draws, made)
     seeds = () if episodes_from or identity else tuple(range(seed, seed + episodes))
-    asked = _names(learners)
+    named = _names(learners)
     usual = who.WITHOUT if worth else who.BASELINES
-    found = _tested(student, draws, made, usual if asked is None else asked)
+    found = _tested(student, draws, made, usual if named is None else named)
     about = About(seeds=seeds, facts=_facts(student), measure=unseen.measure(made, found))
     report = summarise(found, who.REFERENCE, about)
     if worth:

@@ -25,10 +25,10 @@ from quickstudy.core.types import (
     Params,
     QuickstudyError,
     Text,
-    batch_rows,
 )
 from quickstudy.learners import engines, heads, sweep
 from quickstudy.learners.exact import slopes_after
+from quickstudy.learners.parts import adds_up, chunked
 from quickstudy.learners.sweep import Loop, check_finite, plain_attention
 from quickstudy.learners.updates import Place, Update
 
@@ -130,49 +130,24 @@ def _loop(
 ) -> tuple[Place, Loop]:
     """A support's loss as steps go down it; what lies below the weights that move is read here, once."""
     at = {name: value if value.requires_grad else value.requires_grad_() for name, value in start.at.items()}
-    parts = _chunked(support, engines.current().chunks)
+    parts = chunked(support, engines.current().chunks)
     reads = [_reading(backbone, theta, part.text, at, f"kept.{number}") for number, (part, _) in enumerate(parts)]
     given = {name: value for _, kept in reads for name, value in kept.items()}
-    if len(parts) > 1 and not _adds_up(parts, [read for read, _ in reads], {**given, **at}, support, loss):
+    if len(parts) > 1 and not adds_up(parts, _scores([read for read, _ in reads], {**given, **at}), support, loss):
         with engines.using(replace(engines.current(), chunks=1)):
             return _loop(backbone, theta, start, support, loss, steps, update)
     losses = [partial(_part_of_loss, read, *part, loss) for (read, _), part in zip(reads, parts, strict=True)]
     return Place(at, start.state), Loop(tuple(losses), update, steps, given)
 
 
+def _scores(reads: Sequence[Callable[[Params], Tensor]], at: Params) -> list[Tensor]:
+    with torch.no_grad():
+        return [heads.score(read(at), at) for read in reads]
+
+
 def _part_of_loss(read: Callable[[Params], Tensor], part: Batch, share: float, loss: Loss, at: Params) -> Tensor:
     value = loss(heads.score(read(at), at), part)
     return value if share == 1 else share * value
-
-
-def _chunked(batch: Batch, parts: int) -> list[tuple[Batch, float]]:
-    """A batch in parts of whole rows, and the share of its judged units in each."""
-    if min(parts, len(batch.gold)) < 2:
-        return [(batch, 1.0)]
-    rows = torch.arange(len(batch.gold)).split(-(-len(batch.gold) // parts))
-    found = [batch_rows(batch, which) for which in rows]
-    counts = [heads.judged(part.gold) for part in found]
-    return [(part, count / sum(counts)) for part, count in zip(found, counts, strict=True) if count]
-
-
-def _adds_up(
-    parts: Sequence[tuple[Batch, float]],
-    reads: Sequence[Callable[[Params], Tensor]],
-    at: Params,
-    whole: Batch,
-    loss: Loss,
-) -> bool:
-    """Whether a loss is the mean over judged units, so that it is that of the parts by their shares; some are not.
-    Tried at scores of no special kind: where all are equal, as at the start of classes without names, weighted means
-    add up too."""
-    if sum(len(part.gold) for part, _ in parts) != len(whole.gold):
-        return False
-    dice = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        scores = [heads.score(read(at), at) for read in reads]
-        scores = [score + torch.randn(score.shape, generator=dice).to(score) for score in scores]
-        each = sum(share * loss(score, part) for score, (part, share) in zip(scores, parts, strict=True))
-        return bool(torch.isclose(torch.as_tensor(each), loss(torch.cat(scores), whole), rtol=1e-4))
 
 
 Ended = Callable[[Params, Batch, Loss, Order], Params]

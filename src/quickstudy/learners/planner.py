@@ -1,52 +1,50 @@
 """Which engine a meta-gradient is found by, under a limit on memory: predicted, chosen, and said in one line.
 
-With n steps, the bytes W of the weights that move (and of what the inner optimizer remembers), the graph of a step, of
-which S grows with the support and F does not, and that of a query Q (`footprint` counts all of them on a few rows),
-the most in memory beyond the model is about
+With n steps, the bytes W of the weights that move and of what the inner optimizer remembers, the graph of a step, of
+which S grows with the support and F does not, and that of a query Q (`footprint` counts all of them on a few rows), the
+most in memory beyond the model is about
 
     unroll       B + n (S + F) + (n - 1) W + t S + a F
-    mixed        B + 1.08 n W + h S / chunks + b F (and 2.5 W where there are chunks)
+    mixed        B + 1.08 n W + h S / chunks + b F (and 2.5 W where there are chunks); of one step as unroll
     checkpoint   the same with 2 sqrt(n) for n
-    first order  B' + c W + f max(Q, the support's)
+    first order  B' + c W + f max(Q, the support's); half the c W where n is 1
 
-The constants were fitted on MiniLM's top 2 layers, all its layers, and lora(8), 24 tokens a text; `./dev bench
+Tensors that are alive at once come to about 0.6 of that: the rest lies in gaps that the allocator does not fill. The
+constants were fitted on MiniLM's top 2 layers, all its layers, and lora(8), 24 tokens a text; `./dev bench
 meta_gradient` checks them on other settings and on another backbone.
 """
 
-import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import partial
 from math import ceil, sqrt
-from pathlib import Path
 from typing import Any, cast
 
 import torch
 
 from quickstudy.backbones.running import has_bfloat16
-from quickstudy.core.launched import launched
 from quickstudy.core.protocols import Learner
 from quickstudy.core.types import Episode, Params, QuickstudyError
 from quickstudy.learners import heads
 from quickstudy.learners.engines import NO_MINIMUM, Engine, Way
 from quickstudy.learners.footprint import Footprint, footprint
 from quickstudy.learners.learned_optimizer import DECAYS, LearnedOptimizer
+from quickstudy.learners.parts import divides
+from quickstudy.learners.resources import free_memory, speed
 
 MIB = 2**20
 BASE, BASE_FIRST, BACK, BACK_FIXED = 50 * MIB, 20 * MIB, 1.2, 1.2
 """B and B': what libraries take when they are first used so; t and a"""
-PRODUCT, PRODUCT_FIXED, KEPT, SUMS = 2.6, 0.8, 1.08, 2.5
+PRODUCT, PRODUCT_FIXED, KEPT, SUMS = 2.6, 2.0, 1.08, 2.5
 """h and b, what weights that are kept take of their size, and how many such sums over parts of a support take"""
-FIRST_WEIGHTS, FIRST = 2.5, 1.13
+FIRST_WEIGHTS, FIRST = 2.75, 1.33
 """c and f"""
 STATE = {"momentum": 1, "adam": 2, "learned": len(DECAYS)}
 """how often the size of the weights an inner optimizer remembers"""
 RERUN, TWICE, ONCE = 4 / 3, 5 / 3, 1 / 3
 """operations of mixed, checkpoint and first order, of which unroll takes 1: slopes are found once or twice more"""
-USED = 0.45
-"""how much of what a large matrix product reaches a whole step does"""
-MOST_CHUNKS = 16
-ROOM = 0.9
-"""how much of the memory that is free is taken where no limit is given"""
+MANY = (2, 4, 8, 16)
+"""parts of a support that are tried"""
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,9 @@ def plan(
     start = in_precision(learner, "bfloat16") if rounded else learner
     tried: list[_Option] = []
     for made, lost in _ladder(start):
-        options = _options(made, footprint(made, theta, episode), engine)
+        options = _options(
+            made, footprint(made, theta, episode), engine, partial(divides, episode.support, episode.loss)
+        )
         tried += options
         fitting = [option for option in options if option.memory <= allowed]
         if not fitting and limit is None:  # what is free is a guess, and no reason to do something else
@@ -130,8 +130,9 @@ def predicted(found: Footprint, steps: int, engine: Engine, order: int = 2, inne
     place = found.moving * (1 + STATE.get(inner, 0))
     if order == 1:
         weights = max(found.learned, place)
-        return round(BASE_FIRST + FIRST_WEIGHTS * weights + FIRST * max(found.once, found.query))
-    if engine.way == "unroll":
+        share = FIRST_WEIGHTS if steps > 1 else FIRST_WEIGHTS / 2  # of one step the place before it is theta
+        return round(BASE_FIRST + share * weights + FIRST * max(found.once, found.query))
+    if engine.way == "unroll" or (steps == 1 and engine == Engine("mixed")):  # which keeps its last step's graph
         graphs = steps * found.step + max(0, steps - 1) * place
         return round(BASE + graphs + max(BACK * support, found.query) + BACK_FIXED * fixed)
     apart = max(1, ceil(sqrt(steps)))
@@ -139,30 +140,6 @@ def predicted(found: Footprint, steps: int, engine: Engine, order: int = 2, inne
     once = max(PRODUCT * support / engine.chunks, FIRST * found.query)
     sums = SUMS * found.moving if engine.chunks > 1 else 0
     return round(BASE + KEPT * kept * place + once + PRODUCT_FIXED * fixed + sums)
-
-
-def free_memory(device: torch.device) -> int:
-    """Bytes that may be used: by each of several processes on one machine, its share."""
-    if device.type == "cuda":
-        return int(ROOM * torch.cuda.mem_get_info(device)[0])
-    try:
-        told = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
-        return int(ROOM * 1024 * int(told["MemAvailable"].split()[0]) / launched().beside)
-    except (OSError, KeyError, ValueError):
-        return 4 * 2**30
-
-
-@cache
-def speed() -> float:
-    """Operations a second of what a step does, from a few matrix products; of the processor's own time, since other
-    programs may be at work."""
-    a, b = torch.randn(600, 384), torch.randn(384, 1536)
-    took = []
-    for _ in range(8):
-        began = time.process_time()
-        a @ b
-        took.append(time.process_time() - began)
-    return USED * 2 * 600 * 384 * 1536 / max(1e-6, min(took) / torch.get_num_threads())
 
 
 def in_precision(made: Any, precision: str) -> Any:
@@ -190,7 +167,8 @@ def _ladder(learner: Any) -> list[tuple[Learner, str]]:
     return found
 
 
-def _options(learner: Any, found: Footprint, engine: Engine | None) -> list[_Option]:
+def _options(learner: Any, found: Footprint, engine: Engine | None, divided: Callable[[int], bool]) -> list[_Option]:
+    """What may be done; in parts where the support is `divided` into so many."""
     steps, inner = learner.steps, getattr(learner, "inner", "sgd")
     inner = "learned" if isinstance(learner, LearnedOptimizer) else inner
     held = min(steps, getattr(learner, "truncate", steps))  # as many as are gone back through at once
@@ -202,10 +180,11 @@ def _options(learner: Any, found: Footprint, engine: Engine | None) -> list[_Opt
     wanted = [
         (Engine(way, chunks), cost + (chunks > 1) * (ONCE + 0.01 * chunks))
         for way, cost in costs.items()
-        for chunks in ((1,) if way == "unroll" else (1, 2, 4, 8, MOST_CHUNKS))
+        for chunks in ((1,) if way == "unroll" else (1, *filter(divided, MANY)))
     ]
     if engine is not None and engine.way != "auto":
-        wanted = [(engine, costs[engine.way])]
+        read = replace(engine, chunks=engine.chunks if divided(engine.chunks) else 1)
+        wanted = [(read, costs[engine.way])]
     return [
         _Option(one, beside + predicted(found, held, one, 2, inner), found.operations(steps, cost))
         for one, cost in wanted

@@ -6,6 +6,7 @@ refuse `create_graph`; so all that ranks ever do together is to add tensors and 
 
 import atexit
 import functools
+import os
 import re
 import signal
 import threading
@@ -25,6 +26,11 @@ from quickstudy.core.types import Episode, Params, QuickstudyError
 WAIT = timedelta(minutes=30)
 """how long the others are waited for: longer than one rank's share of a step or of a validation ever takes. A process
 that ends is noticed at once; this is for one that hangs, or a machine that is cut off"""
+
+NO_PORT = (
+    "MASTER_PORT is 0, at which ranks cannot meet; start them by `torchrun --standalone`, or name a free port "
+    "(`--master-port 29500`)"
+)
 
 
 class Ranks(Protocol):
@@ -120,6 +126,8 @@ def here() -> Ranks:
     if cuda:
         torch.cuda.set_device(place.local % torch.cuda.device_count())
     if not dist.is_initialized():
+        if os.environ.get("MASTER_PORT", "").strip() == "0":  # each would wait for the others at a port of its own
+            raise QuickstudyError(NO_PORT)
         try:
             dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=WAIT)
         except (RuntimeError, ValueError) as error:
