@@ -20,6 +20,8 @@ def test_build_and_show(tmp_path: Path) -> None:
     told = {" ".join(line.split()) for line in shown.stdout.splitlines()}
     assert {"documents 300", "read 321 documents", "dropped: the same as another 20", "dropped: too short 1"} <= told
     assert "source raw.jsonl 300 documents, CC0" in told
+    shared = ("words", "documents with the same tokens", "near-duplicates")
+    assert {"shared by train, validation and test", *(f"{name} in two parts 0" for name in shared)} <= told
     manifest = json.loads(run("corpus", "show", tmp_path / "made", "--json").stdout)
     assert manifest["splits"] == {"train": 240, "validation": 30, "test": 30}
 

@@ -114,7 +114,7 @@ def test_one_killed_while_it_took_documents_out_goes_on(tmp_path: Path, monkeypa
     plain = texts(300)
     rows = [{"text": text} for text in (*plain, *(f"{text} indeed" for text in plain[:40]))]
     raw = lines(tmp_path / "raw.jsonl", rows)
-    monkeypatch.setattr(duplicates, "near", lambda *_: (0, 0))
+    monkeypatch.setattr(duplicates, "near", lambda *_: (0, 0, []))
     forget = building.forget
 
     def killed(*given: object) -> None:
@@ -125,6 +125,24 @@ def test_one_killed_while_it_took_documents_out_goes_on(tmp_path: Path, monkeypa
         patch.setattr(building, "forget", killed)
         build([raw], tmp_path / "made", SMALL)
     assert files(build([raw], tmp_path / "made", SMALL).folder) == files(build([raw], tmp_path / "whole", SMALL).folder)
+
+
+def test_a_disk_that_is_full_leaves_what_can_be_gone_on_from(
+    named: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        try:
+            raise OSError(28, "No space left on device")
+        except OSError:
+            raise QuickstudyError("cannot write it: the disk is full; free some space and try again") from None
+
+    with monkeypatch.context() as patch, pytest.raises(QuickstudyError, match="the disk is full"):
+        patch.setattr(encoding.Encode, "_encoded", full)
+        build([named], tmp_path / "made", SMALL)
+    assert list((tmp_path / "made.building" / "texts").glob("*.npz"))
+    monkeypatch.setattr(sifting.Sift, "_write", None)
+    assert len(build([named], tmp_path / "made", SMALL).split) == 400
+    assert not (tmp_path / "made.building").exists()
 
 
 def test_workers_end_with_a_build_that_was_killed() -> None:
@@ -208,7 +226,7 @@ def test_a_near_copy_that_the_first_index_missed_is_found_at_the_end(named: Path
     raw = lines(
         tmp_path / "raw.jsonl", [{"text": text} for text in (*plain, *(f"{text} indeed" for text in plain[:40]))]
     )
-    monkeypatch.setattr(duplicates, "near", lambda *_: (0, 0))
+    monkeypatch.setattr(duplicates, "near", lambda *_: (0, 0, []))
     made = build([raw], tmp_path / "made", SMALL)
     assert 5 < made.manifest["cleaning"]["dropped"]["nearly the same as another"] < 40
     assert made.manifest["proof"]["near-duplicates in two parts"] == 0

@@ -12,7 +12,7 @@ from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
 
 from quickstudy.backbones import bytelevel
-from quickstudy.corpus import cleaning, fingerprints, languages, pieces, private, repairing, structure, words
+from quickstudy.corpus import cleaning, fingerprints, languages, memory, pieces, private, repairing, structure, words
 from quickstudy.corpus.settings import Settings
 from quickstudy.corpus.vocabulary import plain
 from quickstudy.episodes.cleaning import normalised
@@ -95,8 +95,8 @@ def test_personal_data_in_a_title_is_replaced_once() -> None:
     counts: Counter[str] = Counter()
     settings = Settings(scrub=("email",), longest=200)
     found = list(cleaning.cleaned(" ".join([TEXT] * 5), "Mail from jo@example.com", settings, counts))
-    assert len(found) > 1
-    assert {document.lines[0] for document in found} == {structure.HEAD + "Mail from [email]"}
+    assert len(found) > 2
+    assert {document.lines[0] for document in found[:-1]} == {structure.HEAD + "Mail from [email]"}
     assert counts["scrubbed: email"] == 1
 
 
@@ -130,8 +130,15 @@ def test_structure_is_seen() -> None:
 def test_long_texts_are_cut_at_sentences() -> None:
     text = " ".join(texts(40))
     found, counts = cleaned(text, longest=600)
-    assert counts["cut"] == len(found) - 1 > 5
+    assert counts["cut"] == len(found) - 2 > 5
+    assert found[-1] == [], "(what stands for them all)"
     assert " ".join(line for lines in found for line in lines) == text
+
+
+def test_a_copy_with_a_longer_beginning_is_soon_cut_at_the_same_places() -> None:
+    text = " ".join(texts(60))
+    one, other = ({" ".join(lines) for lines in cleaned(said, longest=600)[0]} for said in (text, TEXT * 3 + text))
+    assert len(one & other) > 0.7 * len(one) > 10
 
 
 @given(st.text(alphabet="abcXYZ 01.,!?’“”—é ßÄ中文。，！ ﬁΩ①½\u3000\u00a0\n\t日本ひ$+<=>^`|~_#%&ａＢ"))
@@ -177,6 +184,33 @@ def test_pieces_give_what_sentences_give() -> None:
         for one, other in zip(apart.encode(part), whole.encode(part), strict=True):
             assert np.array_equal(one, other)
     assert len(apart.encode(said).spoken)
+
+
+def test_long_pieces_and_more_than_are_remembered_are_read_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = [*texts(60), "x" * 500, "Ünï cödé " + "ÿ" * 300 + " ok", ""]
+    tokenizer = bytelevel.train(said, 400)
+    monkeypatch.setattr(pieces, "MOST", 50)
+    monkeypatch.setattr(pieces, "_AT_ONCE", 300)
+    read = pieces.Pieces(tokenizer, {}, True)
+    for _ in range(2):
+        found = read.encode(said)
+        assert found.tokens.tolist() == [
+            each for text in said for each in tokenizer.encode(text, add_special_tokens=False).ids
+        ]
+        assert len(found.lengths) == len(said)
+
+
+def test_pieces_are_known_by_their_letters_wherever_they_stand() -> None:
+    data = np.frombuffer(b"one two one twp eno", np.uint8)
+    starts = np.array([0, 4, 8, 12, 16])
+    found = memory.hashed(data, starts, starts + 3)
+    assert found[0] == found[2]
+    assert len(set(found.tolist())) == 4
+    known = memory.Memory()
+    crowd = (np.uint64(5) << np.uint64(44)) + np.arange(1, 400, dtype=np.uint64)  # of one slot
+    known.add(crowd[:200], 10)
+    known.add(crowd[200:300], 210)
+    assert known.numbers(crowd).tolist() == [*range(10, 310), *[-1] * 99]
 
 
 def test_a_mark_in_a_text_is_no_mark() -> None:

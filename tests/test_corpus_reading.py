@@ -20,7 +20,7 @@ from quickstudy.episodes.records import Problems
 ANY = Settings(tokenizer="own:300", ways=0)
 
 
-def read(named: list[str | Path], **settings: object) -> list[tuple[int, str, str, str]]:
+def read(named: list[str | Path], **settings: object) -> list[tuple[int, str, str, str, bool]]:
     chosen = Settings(**settings)  # type: ignore[arg-type]
     return [tuple(raw) for raw in documents(places(named), chosen, Problems())]  # type: ignore[misc]
 
@@ -52,7 +52,7 @@ def test_tables_by_their_columns(tmp_path: Path) -> None:
     rows = [{"id": str(number), "title": f"Title {number}", "body": text, "site": "ab"[number % 2]}
             for number, text in enumerate(texts(6))]  # fmt: skip
     found = read([lines(tmp_path / "rows.jsonl", rows)], group="site")
-    assert found == [(0, row["body"], row["title"], row["site"]) for row in rows]
+    assert found == [(0, row["body"], row["title"], row["site"], False) for row in rows]
     (tmp_path / "rows.csv").write_text("id,body\n" + "".join(f'{row["id"]},"{row["body"]}"\n' for row in rows))
     assert said(tmp_path / "rows.csv", text="body") == said(tmp_path / "rows.jsonl")
     parquet = pytest.importorskip("pyarrow.parquet")
@@ -77,9 +77,15 @@ def test_an_endless_line_is_cut_and_one_without_words_is_refused(tmp_path: Path,
     pieces = read([endless])
     assert len(pieces) > 1
     assert max(len(raw[1]) for raw in pieces) <= 20_000
-    made = build([endless], tmp_path / "made", Settings(tokenizer="own:300", ways=0, longest=500))
+    assert [raw[4] for raw in pieces] == [False] + [True] * (len(pieces) - 1)
+    settings = Settings(tokenizer="own:300", ways=0, longest=500)
+    with pytest.raises(QuickstudyError, match=r"documents that are left: 1 \(in \d\d+ pieces.* 3 parts need one each"):
+        build([endless], tmp_path / "made", settings)
+    endless.write_text("".join(" ".join(sentence(rng) for _ in range(700)) + "\n" for _ in range(4)))
+    assert [raw[4] for raw in read([endless])].count(False) == 4
+    made = build([endless], tmp_path / "made", settings)
     assert made.manifest["cleaning"]["cut"] > 50
-    assert len(made.split) > 50
+    assert len(np.unique(made.origin)) == 4
     endless.write_text("ab" * 70_000)
     with pytest.raises(QuickstudyError, match=r"none is left .*no words"):
         build([endless], tmp_path / "none", ANY)
@@ -131,7 +137,7 @@ def test_what_makes_no_corpus_is_refused_in_a_sentence(tmp_path: Path, name: str
     with pytest.raises(QuickstudyError, match=told) as error:
         build([tmp_path / name], tmp_path / "made", ANY)
     assert "\n" not in str(error.value)
-    assert not (tmp_path / "made").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name]
 
 
 def test_too_few_frequent_words_say_what_would_do(tmp_path: Path) -> None:
@@ -143,6 +149,29 @@ def test_too_few_frequent_words_say_what_would_do(tmp_path: Path) -> None:
     would = int(str(error.value).partition("least_uses to ")[2].rstrip("."))
     made = build([raw], tmp_path / "made", Settings(tokenizer="own:300", ways=8, most_frequent=0.1, least_uses=would))
     assert min(len(made.words_of(part)) for part in (0, 1, 2)) >= 8
+
+
+def test_where_all_words_are_too_common_the_share_that_would_do_is_told(tmp_path: Path) -> None:
+    raw = lines(tmp_path / "raw.jsonl", [{"text": text} for text in texts(600)])
+    with pytest.raises(QuickstudyError, match=r"set most_frequent to 0\.\d+, or set ways to 0") as error:
+        build([raw], tmp_path / "made", Settings(tokenizer="own:300"))
+    would = float(str(error.value).partition("most_frequent to ")[2].partition(",")[0])
+    made = build([raw], tmp_path / "made", Settings(tokenizer="own:300", most_frequent=would))
+    assert min(len(made.words_of(part)) for part in (0, 1, 2)) >= 5
+
+
+def test_too_little_text_is_told_how_much_would_do(tmp_path: Path) -> None:
+    raw = lines(tmp_path / "raw.jsonl", [{"text": text} for text in texts(40)])
+    with pytest.raises(
+        QuickstudyError, match=r"about \d+ times as much text and set most_frequent to [\d.]+,"
+    ) as error:
+        build([raw], tmp_path / "made", Settings(tokenizer="own:300"))
+    assert not (tmp_path / "made.building").exists(), "nothing of it is of use to another command"
+    times = int(str(error.value).partition("about ")[2].partition(" ")[0])
+    would = float(str(error.value).partition("most_frequent to ")[2].partition(",")[0])
+    lines(raw, [{"text": text} for text in texts(40 * times)])
+    made = build([raw], tmp_path / "made", Settings(tokenizer="own:300", most_frequent=would))
+    assert min(len(made.words_of(part)) for part in (0, 1, 2)) >= 5
 
 
 @pytest.mark.parametrize(

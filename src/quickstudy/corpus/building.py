@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from quickstudy.core.files import shown
 from quickstudy.core.types import QuickstudyError
-from quickstudy.corpus import assembling, manifest, resuming, store, structure, vocabularies, words
+from quickstudy.corpus import assembling, enough, manifest, resuming, store, structure, vocabularies
 from quickstudy.corpus.deciding import Decided, decide, forget
 from quickstudy.corpus.duplicates import Texts
 from quickstudy.corpus.encoding import CHOICE, Encode
@@ -62,7 +62,6 @@ def build(
             forget(strayed, work)
             (work / "tokens").mkdir()
         store.settle(work / "made", goal)
-        shutil.rmtree(work)
     return Corpus.open(goal)
 
 
@@ -84,7 +83,7 @@ def _compiled(
     jobs = list(zip(range(count), decided.firsts, strict=False))
     for number in spread(Encode(work / "texts", work / "tokens", again), jobs, workers):
         watch("tokenising", number + 1, count)
-    return _assemble(work, count, decided, tokenizer, apart, found, settings, problems, watch)
+    return _assemble(work, count, decided, tokenizer, apart, found, settings, workers, problems, watch)
 
 
 def _sift(
@@ -143,6 +142,7 @@ def _assemble(
     apart: tuple[bool, int],
     found: Sequence[Place],
     settings: Settings,
+    workers: int,
     problems: Problems,
     watch: Watch,
 ) -> list[int]:
@@ -152,19 +152,19 @@ def _assemble(
     watch("putting together", 0, 3)
     sizes = assembling.sizes(shards, count)
     targets = assembling.texts(shards, count, sizes, vocabularies.narrowest(tokenizer), out)
-    for name, array in (("split", decided.split), ("source", decided.source), ("group", decided.group)):
-        np.save(out / f"{name}.npy", array[decided.kept], allow_pickle=False)
+    for name in ("split", "source", "group", "origin"):
+        np.save(out / f"{name}.npy", getattr(decided, name)[decided.kept], allow_pickle=False)
     watch("putting together", 1, 3)
     found_uses = assembling.uses(shards, count, sizes, len(decided.candidates), settings)
-    words.enough(decided.candidates, np.diff(found_uses.starts).tolist(), settings)
+    enough.check(decided.candidates, np.diff(found_uses.starts).tolist(), decided.advice, settings)
     kept = assembling.words(found_uses, decided.candidates, decided.words, settings, out)
     watch("putting together", 2, 3)
     about = manifest.about(found, decided, sizes, settings, problems, tokenizer, apart)
     store.write_rest(out, kept, tokenizer.to_str(), about, targets)
-    corpus, texts = Corpus.open(out), Texts(Shards(work / "texts"), decided.firsts)
-    strayed, compared = near_between(corpus, texts, np.flatnonzero(decided.kept), settings.near, work / "check")
+    texts, numbers = Texts(Shards(work / "texts"), decided.firsts), np.flatnonzero(decided.kept)
+    strayed, compared = near_between(out, texts, numbers, settings.near, work / "check", workers)
     if not strayed:
-        about["proof"] = proof(corpus, compared)
+        about["proof"] = proof(Corpus.open(out), len(strayed), compared)
         store.write_rest(out, kept, tokenizer.to_str(), about, targets)
     watch("putting together", 3, 3)
     return strayed

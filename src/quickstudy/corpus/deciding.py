@@ -2,7 +2,7 @@
 
 import io
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,18 +11,20 @@ from numpy.typing import NDArray
 
 from quickstudy.core.files import write_whole
 from quickstudy.core.types import QuickstudyError
-from quickstudy.corpus import duplicates, splitting, words
+from quickstudy.corpus import duplicates, languages, splitting, words
+from quickstudy.corpus.enough import Remedy, remedy
 from quickstudy.corpus.places import Place
 from quickstudy.corpus.settings import Settings
 from quickstudy.corpus.shards import Shards, packed, unpacked
 from quickstudy.corpus.words import Candidate
 
+_ROWS = ("identity", "source", "group", "origin", "pieces", "kept")
 KEPT = "kept.npz"
 """who stays and why others do not, once the index was asked: what takes longest is not done again"""
 
 
 class Decided(NamedTuple):
-    """m documents were read and cleaned."""
+    """m documents were read and cleaned, those among them that stand for the pieces of a cut one."""
 
     firsts: tuple[int, ...]
     """number of each shard's first document, and m"""
@@ -30,9 +32,12 @@ class Decided(NamedTuple):
     split: NDArray[np.uint8]
     source: NDArray[np.uint16]
     group: NDArray[np.int32]
-    """(m,)"""
+    origin: NDArray[np.int64]
+    """(m,) which document as it was read; the pieces of a long one have one number"""
     groups: tuple[str, ...]
     candidates: list[Candidate]
+    advice: Remedy
+    """should these be too few"""
     words: int
     """in all that was read"""
     counts: Counter[str]
@@ -50,12 +55,13 @@ def decide(
     counts: Counter[str] = Counter()
     spoken: Counter[str] = Counter()
     groups: dict[str, int] = {}
-    parts: dict[str, list[NDArray]] = {name: [] for name in ("identity", "source", "group", "kept")}
+    parts: dict[str, list[NDArray]] = {name: [] for name in _ROWS}
     ready = (work / KEPT).is_file()
     index = None if ready else duplicates.Index(work / "index")
     for number in range(count):
-        shard = shards.arrays(number)
+        shard = shards.arrays(number, [*_ROWS, "groups", "counts", "words", "heads", *(["bands"] if index else [])])
         counts.update(unpacked(shard["counts"]))
+        counts.update(_languages(unpacked(shard["heads"])))
         words.merged(spoken, unpacked(shard["words"]))
         shard["group"] = _group(shard["group"], unpacked(shard["groups"]), shard["source"], found, groups)
         for name, gathered in parts.items():
@@ -63,41 +69,42 @@ def decide(
         if index is not None:
             index.add(shard["bands"])
         watch("finding duplicates", number + 1, 2 * count)
-    whole = {name: np.concatenate(gathered) for name, gathered in parts.items()}
     firsts = tuple(np.cumsum([0, *map(len, parts["kept"])]).tolist())
+    whole = {name: np.concatenate(parts.pop(name)) for name in _ROWS}
     kept = whole["kept"].astype(bool)
     _some(kept, counts)
-    if index is None:
-        kept, more = _remembered(work)
-    else:
-        more = _without_copies(whole["identity"], kept, index, duplicates.Texts(shards, firsts), settings)
-        _remember(work, kept, more)
+    if index is not None:
+        rows, texts = duplicates.Rows(whole["origin"], whole["pieces"]), duplicates.Texts(shards, firsts)
+        more, joins = _without_copies(whole["identity"], kept, index, texts, rows, settings)
+        _remember(work, kept, more, joins)
+    kept, more, joins = _remembered(work)
     watch("finding duplicates", 2 * count, 2 * count)
     counts.update(more)
     split = np.zeros(len(kept), np.uint8)
-    split[kept] = splitting.split(whole["identity"][kept], whole["group"][kept], list(groups), settings)
+    together = splitting.together(whole["origin"], joins)
+    split[kept] = splitting.split(whole["identity"][kept], together[kept], whole["group"][kept], list(groups), settings)
     return Decided(
-        firsts, kept, split, whole["source"], whole["group"], tuple(groups), words.candidates(spoken, settings),
-        sum(spoken.values()), counts,
+        firsts, kept, split, whole["source"], whole["group"], whole["origin"], tuple(groups),
+        words.candidates(spoken, settings), remedy(spoken, settings), sum(spoken.values()), counts,
     )  # fmt: skip
 
 
 def forget(documents: Sequence[int], work: Path) -> None:
     """Takes these out as near-duplicates, for the next `decide`."""
-    kept, dropped = _remembered(work)
+    kept, dropped, joins = _remembered(work)
     dropped["dropped: nearly the same as another"] += int(kept[list(documents)].sum())
     kept[list(documents)] = False
-    _remember(work, kept, dropped)
+    _remember(work, kept, dropped, joins)
 
 
-def _remembered(work: Path) -> tuple[NDArray[np.bool_], dict[str, int]]:
+def _remembered(work: Path) -> tuple[NDArray[np.bool_], dict[str, int], NDArray[np.int64]]:
     with np.load(work / KEPT, allow_pickle=False) as found:
-        return found["kept"], unpacked(found["dropped"])
+        return found["kept"], unpacked(found["dropped"]), found["joins"]
 
 
-def _remember(work: Path, kept: NDArray[np.bool_], dropped: Mapping[str, int]) -> None:
+def _remember(work: Path, kept: NDArray[np.bool_], dropped: Mapping[str, int], joins: NDArray[np.int64]) -> None:
     file = io.BytesIO()
-    np.savez(file, allow_pickle=False, kept=kept, dropped=packed(dict(dropped)))
+    np.savez(file, allow_pickle=False, kept=kept, dropped=packed(dict(dropped)), joins=joins)
     write_whole(work / KEPT, file.getvalue())
 
 
@@ -106,16 +113,26 @@ def _without_copies(
     kept: NDArray[np.bool_],
     index: duplicates.Index,
     texts: duplicates.Texts,
+    rows: duplicates.Rows,
     settings: Settings,
-) -> dict[str, int]:
-    """How many went; changes `kept`."""
-    same = duplicates.exact(identity, kept)
-    near, pairs = duplicates.near(index, texts, kept, settings.near)
-    return {
+) -> tuple[dict[str, int], NDArray[np.int64]]:
+    """(how many went; (J, 2) pairs of rows whose documents share a piece, so belong together). Changes `kept`: in the
+    end only documents stay, none that stands for others."""
+    same, joins = duplicates.exact(identity, kept, rows)
+    near, pairs, more = duplicates.near(index, texts, kept, rows, settings.near)
+    kept &= rows.pieces == 0
+    counts = {
         "dropped: the same as another": same,
         "dropped: nearly the same as another": near,
         "compared pairs": pairs,
     }
+    return counts, np.array([*joins, *more], np.int64).reshape(-1, 2)
+
+
+def _languages(heads: Sequence[str]) -> Iterator[str]:
+    """Here, not by the workers, each of which would load a model for it."""
+    found = (languages.told(head) for head in heads if head)
+    return (f"language: {name}" for name in found if name)
 
 
 def _group(

@@ -4,13 +4,14 @@ The index lies on disk: one file a band, one number a document. A band is read a
 with the same number are compared exactly; so memory does not grow with the corpus beyond a few bytes a document."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quickstudy.corpus.fingerprints import BANDS, runs, similarity
+from quickstudy.corpus.fingerprints import BANDS, joined, runs, similarity
 from quickstudy.corpus.shards import Shards
 
 SLICE = 1 << 22
@@ -51,79 +52,112 @@ class Index:
 
 
 class Texts:
-    """Any document's runs, by its number; the last few are kept."""
+    """Any row's runs, by its number; the last few are kept."""
 
     def __init__(self, shards: Shards, firsts: Sequence[int]) -> None:
-        """`firsts`: number of each shard's first document, and behind the last."""
+        """`firsts`: number of each shard's first row, and behind the last."""
         self._shards, self._firsts = shards, np.asarray(firsts)
-        self._at: dict[int, NDArray[np.int64]] = {}
+        self._places: dict[int, dict[str, NDArray]] = {}
         self._runs: OrderedDict[int, NDArray[np.uint64]] = OrderedDict()
 
-    def runs(self, document: int) -> NDArray[np.uint64]:
-        if document not in self._runs:
-            shard = int(np.searchsorted(self._firsts, document, side="right")) - 1
-            if shard not in self._at:
-                if len(self._at) >= _KEPT:
-                    self._at.clear()
-                self._at[shard] = self._shards.arrays(shard)["at"]
-            place = document - int(self._firsts[shard])
-            at = self._at[shard]
-            self._runs[document] = runs(self._shards.key(shard, int(at[place]), int(at[place + 1])))
+    def runs(self, row: int) -> NDArray[np.uint64]:
+        """Of a document; of what stands for the pieces before it, theirs together."""
+        if row not in self._runs:
+            shard = int(np.searchsorted(self._firsts, row, side="right")) - 1
+            if shard not in self._places:
+                if len(self._places) >= _KEPT:
+                    self._places.clear()
+                self._places[shard] = self._shards.arrays(shard, ["at", "pieces"])
+            place, found = row - int(self._firsts[shard]), self._places[shard]
+            if pieces := int(found["pieces"][place]):
+                made = joined([self.runs(row - back) for back in range(pieces, 0, -1)])
+            else:
+                made = runs(self._shards.key(shard, int(found["at"][place]), int(found["at"][place + 1])))
+            self._runs[row] = made
             if len(self._runs) > _KEPT:
                 self._runs.popitem(last=False)
-        self._runs.move_to_end(document)
-        return self._runs[document]
+        self._runs.move_to_end(row)
+        return self._runs[row]
 
 
-def exact(identities: NDArray[np.uint64], kept: NDArray[np.bool_]) -> int:
-    """Takes equal documents but the first out of `kept`; how many."""
-    chosen = np.flatnonzero(kept)
-    _, first = np.unique(identities[chosen], return_index=True)
-    again = np.ones(len(chosen), bool)
-    again[first] = False
-    kept[chosen[again]] = False
-    return int(again.sum())
+class Rows(NamedTuple):
+    """What is compared: documents, and behind the pieces of a cut one a row that stands for it as a whole."""
+
+    origin: NDArray[np.int64]
+    """(m,) number of the document as it was read; never falls"""
+    pieces: NDArray[np.uint16]
+    """(m,) 0 for a document or a piece; of a row that stands for so many before it, how many"""
+
+    def cut(self, row: int) -> bool:
+        """Whether there are other rows of the same document."""
+        beside = self.origin[max(row - 1, 0) : row + 2]
+        return bool((beside == self.origin[row]).sum() > 1)
 
 
-def near(index: Index, texts: Texts, kept: NDArray[np.bool_], threshold: float) -> tuple[int, int]:
-    """Takes every document out of `kept` that is near an earlier one that stays; (how many, pairs compared)."""
+def exact(identities: NDArray[np.uint64], kept: NDArray[np.bool_], rows: Rows) -> tuple[int, list[tuple[int, int]]]:
+    """Takes equal documents but the first out of `kept`; how many, and (the first, another) where that was a piece."""
+    chosen = np.flatnonzero(kept & (rows.pieces == 0))
+    order = chosen[np.argsort(identities[chosen], kind="stable")]
+    again = np.append(False, identities[order[1:]] == identities[order[:-1]]) if len(order) else np.zeros(0, bool)
+    first = order[np.maximum.accumulate(np.where(again, 0, np.arange(len(order))))]
+    kept[order[again]] = False
+    pairs = zip(first[again].tolist(), order[again].tolist(), strict=True)
+    return int(again.sum()), sorted((one, other) for one, other in pairs if rows.cut(other))
+
+
+def near(
+    index: Index, texts: Texts, kept: NDArray[np.bool_], rows: Rows, threshold: float
+) -> tuple[int, int, list[tuple[int, int]]]:
+    """Takes every document or piece out of `kept` that is near an earlier one that stays, and all pieces of a document
+    that is as a whole; (how many, pairs compared, (one, another that went) where that was a piece)."""
     dropped = compared = 0
     seen: set[tuple[int, int]] = set()
+    joins: list[tuple[int, int]] = []
     for bucket in index.buckets(kept):
         stay: list[int] = []
-        for document in bucket.tolist():
-            if not kept[document]:
+        for row in bucket.tolist():
+            own = slice(row - int(rows.pieces[row]), row + 1)
+            if not kept[row] or (rows.pieces[row] and not kept[own][:-1].any()):
                 continue
-            fresh = [other for other in stay if (other, document) not in seen]
+            fresh = [
+                other for other in stay if kept[other] and (other, row) not in seen and not _parts(rows, other, row)
+            ]
             compared += len(fresh)
-            if any(similarity(texts.runs(other), texts.runs(document)) >= threshold for other in fresh):
-                kept[document] = False
-                dropped += 1
+            like = next((each for each in fresh if similarity(texts.runs(each), texts.runs(row)) >= threshold), None)
+            if like is not None:
+                dropped += int(kept[own].sum()) - bool(rows.pieces[row])
+                kept[own] = False
+                if rows.cut(row):
+                    joins.append((like, row))
                 continue
-            seen.update((other, document) for other in fresh)
+            seen.update((other, row) for other in fresh)
             if len(stay) < COMPARED:
-                stay.append(document)
+                stay.append(row)
         if len(seen) > 1 << 20:
             seen.clear()
-    return dropped, compared
+    return dropped, compared, joins
+
+
+def _parts(rows: Rows, one: int, other: int) -> bool:
+    """Whether one is the other as a whole."""
+    return bool(rows.origin[one] == rows.origin[other] and (rows.pieces[one] or rows.pieces[other]))
 
 
 def between(
-    index: Index, texts: Texts, numbers: NDArray[np.int64], split: NDArray[np.uint8], threshold: float
+    index: Index, runs_of: Callable[[int], NDArray[np.uint64]], split: NDArray[np.uint8], threshold: float
 ) -> tuple[list[int], int]:
-    """(documents that are near an earlier one of another part; pairs compared). `index`: of documents 0, 1, …, whose
-    numbers among `texts` are `numbers` and whose parts are `split`."""
+    """(units that are near an earlier one of another part; pairs compared). `index`: of units 0, 1, …, whose parts are
+    `split`."""
     strayed: set[int] = set()
     compared = 0
-    for bucket in index.buckets(np.ones(len(numbers), bool)):
+    for bucket in index.buckets(np.ones(len(split), bool)):
         parts = split[bucket]
         if (parts == parts[0]).all():
             continue
-        for place, document in enumerate(bucket.tolist()):
+        for place, unit in enumerate(bucket.tolist()):
             before = slice(max(place - _LOOKED, 0), place)
             others = bucket[before][parts[before] != parts[place]][-COMPARED:].tolist()
             compared += len(others)
-            own = texts.runs(int(numbers[document]))
-            if any(similarity(texts.runs(int(numbers[other])), own) >= threshold for other in others):
-                strayed.add(int(numbers[document]))
+            if any(similarity(runs_of(other), runs_of(unit)) >= threshold for other in others):
+                strayed.add(unit)
     return sorted(strayed), compared

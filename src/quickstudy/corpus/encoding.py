@@ -40,8 +40,7 @@ class Encode:
 
     def _encoded(self, number: int, first: int) -> dict[str, NDArray[Any]]:
         shards, choice = Shards(self.texts), _choice(self.tokens, self.key)
-        shard = shards.arrays(number)
-        stays = choice["kept"][first : first + len(shard["identity"])]
+        stays = choice["kept"][first : first + len(shards.arrays(number, ["pieces"])["pieces"])]
         lines: list[str] = []
         lengths: list[int] = []
         for document in shards.documents(number, stays):
@@ -57,6 +56,7 @@ class Encode:
         part = choice["split"][first : first + len(stays)][stays]
         kept, count = _uses(encoded, flags, part[sentences], choice)
         return {
+            "sizes": np.array([len(encoded.tokens), len(lines), len(lengths), len(kept)], np.int64),
             "tokens": encoded.tokens.astype(choice["dtype"].dtype),
             "lengths": encoded.lengths,
             "flags": flags,
@@ -80,16 +80,23 @@ def _uses(
     sentence and the word, so that the same sentence elsewhere has the same."""
     sentence, word = encoded.spoken[:, 0], encoded.spoken[:, 1]
     fine = (flags[sentence] == PLAIN) & (encoded.lengths[sentence] >= LEAST) & (part[sentence] == choice["part"][word])
-    fine &= encoded.spoken[:, 3] < _CUT
-    once = sentence * len(choice["part"]) + word
-    _, place, times = np.unique(once, return_inverse=True, return_counts=True)
-    spoken = encoded.spoken[fine & (times[place] == 1)]
+    spoken = encoded.spoken[fine]
+    spoken = spoken[_once(spoken[:, 0] * len(choice["part"]) + spoken[:, 1]) & (spoken[:, 3] < _CUT)]
     count = np.bincount(spoken[:, 1], minlength=len(choice["part"]))
     priority = _mixed(_identities(encoded)[spoken[:, 0]], spoken[:, 1])
     chosen = priority <= choice["limit"][spoken[:, 1]]
     return np.concatenate([(priority >> np.uint64(1)).astype(np.int64)[:, None], spoken[:, [1, 0, 2, 3]]], 1)[
         chosen
     ], count
+
+
+def _once(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of them stand once. (np.unique takes three times as long.)"""
+    order = np.argsort(numbers)
+    again = numbers[order[1:]] == numbers[order[:-1]]
+    found = np.ones(len(numbers), bool)
+    found[order[1:][again]] = found[order[:-1][again]] = False
+    return found
 
 
 def _identities(encoded: Encoded) -> NDArray[np.uint64]:

@@ -3,8 +3,7 @@
 That is exact where a tokenizer never joins anything across a space, which nearly all do not; `exact` finds out on a
 sample, and where it is not so, whole sentences are read. Words are found in the same pieces, with their tokens."""
 
-from collections.abc import Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,9 +11,13 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from quickstudy.corpus import words
+from quickstudy.corpus.memory import LONGEST, Memory, hashed
 
 MOST = 300_000
 """pieces that are remembered"""
+_SPACE, _NEWLINE = b" \n"
+_AT_ONCE, _CACHED = 1 << 20, 1 << 16
+"""characters whose new pieces are read together; and that stay in a processor's cache"""
 
 
 class Encoded(NamedTuple):
@@ -27,6 +30,20 @@ class Encoded(NamedTuple):
     """(K, 4): sentence, number of the word, token range within the sentence"""
 
 
+class Cut(NamedTuple):
+    """Some sentences in pieces."""
+
+    data: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    """of the pieces, in bytes"""
+    firsts: NDArray[np.int64]
+    """number of each sentence's first piece"""
+
+
+_NOTHING = Encoded(np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros((0, 4), np.int64))
+
+
 class Pieces:
     """A tokenizer with its memory."""
 
@@ -37,46 +54,65 @@ class Pieces:
 
     def encode(self, sentences: Sequence[str]) -> Encoded:
         """Sentences hold single spaces and no line breaks."""
-        if self._apart:
-            chunks = "\n".join(sentences).replace(" ", "\n ").split("\n") if sentences else []
-            counts = np.fromiter((sentence.count(" ") + 1 for sentence in sentences), np.int64, len(sentences))
-        else:
-            chunks, counts = list(sentences), np.ones(len(sentences), np.int64)
-        self._learn(chunks)
-        numbers = self._numbers(chunks)
+        read = [_NOTHING]
+        for begin, end in _blocks(sentences, _AT_ONCE):
+            group = sentences[begin:end]
+            cuts = [_cut(group[first:last], self._apart) for first, last in _blocks(group, _CACHED)]
+            numbers = self._numbers(cuts)
+            offset = begin
+            for cut, own in zip(
+                cuts, np.split(numbers, np.cumsum([len(cut.starts) for cut in cuts])[:-1]), strict=True
+            ):
+                found = self._read(own, cut.firsts)
+                read.append(found._replace(spoken=found.spoken + np.array([offset, 0, 0, 0])))
+                offset += len(cut.firsts)
+        return Encoded(*map(np.concatenate, zip(*read, strict=True)))
+
+    def _read(self, numbers: NDArray[np.int64], firsts: NDArray[np.int64]) -> Encoded:
+        """Of pieces that are known; each sentence begins with the piece that `firsts` says."""
         lengths = self._starts[numbers + 1] - self._starts[numbers]
         tokens = self._ids[_ranges(self._starts[numbers], lengths)]
-        ends = np.concatenate([[0], np.cumsum(counts)])
         before = np.concatenate([[0], np.cumsum(lengths)])
-        starts = before[ends]
+        begins = before[firsts]
         many = self._said_starts[numbers + 1] - self._said_starts[numbers]
-        chunk = np.repeat(np.arange(len(chunks)), many)
+        chunk = np.repeat(np.arange(len(numbers)), many)
         said = self._said[_ranges(self._said_starts[numbers], many)]
-        sentence = np.searchsorted(ends, chunk, side="right") - 1
-        offset = before[chunk] - starts[sentence]
+        sentence = np.searchsorted(firsts, chunk, side="right") - 1
+        offset = before[chunk] - begins[sentence]
         spoken = np.stack([sentence, said[:, 0], said[:, 1] + offset, said[:, 2] + offset], axis=1)
-        return Encoded(tokens, np.diff(starts), spoken)
+        return Encoded(tokens, np.diff(np.append(begins, len(tokens))), spoken)
 
-    def _numbers(self, chunks: Sequence[str]) -> NDArray[np.int64]:
-        """Of known pieces. An itemgetter looks all of them up in one go, twice as fast as a loop."""
-        found = itemgetter(*chunks)(self._number) if len(chunks) > 1 else tuple(self._number[chunk] for chunk in chunks)
-        return np.array(found, np.int64)
+    def _numbers(self, cuts: Sequence[Cut]) -> NDArray[np.int64]:
+        """Of all their pieces; those that are new are read first."""
+        hashes = np.concatenate([hashed(cut.data, cut.starts, cut.ends) for cut in cuts])
+        sizes = np.concatenate([cut.ends - cut.starts for cut in cuts])
+        numbers = np.where(sizes <= LONGEST, self._memory.numbers(hashes), -1)
+        said = {at: _said(cuts, at) for at in np.flatnonzero(sizes > LONGEST).tolist()}
+        short = np.flatnonzero((numbers < 0) & (sizes <= LONGEST))
+        fresh, first, which = np.unique(hashes[short], return_index=True, return_inverse=True)
+        long = [text for text in dict.fromkeys(said.values()) if text not in self._long]
+        known = len(self._starts) - 1
+        if known and known + len(fresh) + len(long) > MOST:
+            self._forget()
+            return self._numbers(cuts)
+        self._learn([*(_said(cuts, at) for at in short[first].tolist()), *long])
+        self._memory.add(fresh, known)
+        self._long.update(zip(long, range(known + len(fresh), len(self._starts) - 1), strict=True))
+        numbers[short] = known + which
+        for at, text in said.items():
+            numbers[at] = self._long[text]
+        return numbers
 
     def _forget(self) -> None:
-        self._number: dict[str, int] = {}
+        self._memory, self._long = Memory(), dict[str, int]()
         self._ids = np.zeros(0, np.uint32)
         self._starts = np.zeros(1, np.int64)
         self._said = np.zeros((0, 3), np.int64)
         self._said_starts = np.zeros(1, np.int64)
 
-    def _learn(self, chunks: Sequence[str]) -> None:
-        new = sorted(set(chunks).difference(self._number))
-        if len(self._number) + len(new) > MOST:
-            self._forget()
-            new = sorted(set(chunks))
+    def _learn(self, new: Sequence[str]) -> None:
         read = self._tokenizer.encode_batch(new, add_special_tokens=False)
         said = [self._spoken(chunk, encoding) for chunk, encoding in zip(new, read, strict=True)]
-        self._number.update(zip(new, range(len(self._number), len(self._number) + len(new)), strict=True))
         self._starts = _extended(self._starts, [len(encoding.ids) for encoding in read])
         self._said_starts = _extended(self._said_starts, list(map(len, said)))
         ids = np.array([each for encoding in read for each in encoding.ids], np.uint32)
@@ -111,6 +147,38 @@ def exact(tokenizer: Tokenizer, sentences: Sequence[str]) -> bool:
         np.array_equal(ids, np.array(encoding.ids, np.uint32))
         for ids, encoding in zip(np.split(apart.tokens, ends), whole, strict=True)
     )
+
+
+def _cut(sentences: Sequence[str], apart: bool) -> Cut:
+    """A piece begins with a sentence or, read apart, with a space."""
+    data = np.frombuffer("\n".join(sentences).encode(), np.uint8)
+    begins = np.concatenate([[0], np.flatnonzero(data == _NEWLINE) + 1])
+    if not apart:
+        return Cut(data, begins, np.append(begins[1:] - 1, len(data)), np.arange(len(begins)))
+    starts = np.sort(np.concatenate([begins, np.flatnonzero(data == _SPACE)]), kind="stable")
+    firsts = np.searchsorted(starts, begins)
+    ends = np.append(starts[1:], len(data))
+    ends[firsts[1:] - 1] -= 1
+    return Cut(data, starts, ends, firsts)
+
+
+def _said(cuts: Sequence[Cut], at: int) -> str:
+    """The text of a piece."""
+    for cut in cuts:
+        if at < len(cut.starts):
+            return cut.data[cut.starts[at] : cut.ends[at]].tobytes().decode()
+        at -= len(cut.starts)
+    raise IndexError(at)
+
+
+def _blocks(sentences: Sequence[str], size: int) -> Iterator[tuple[int, int]]:
+    """Ranges of about so many characters."""
+    begin = gathered = 0
+    for at, sentence in enumerate(sentences, 1):
+        gathered += len(sentence)
+        if gathered >= size or at == len(sentences):
+            yield begin, at
+            begin, gathered = at, 0
 
 
 def _edges(chunk: str, encoding: Encoding) -> tuple[dict[int, int], dict[int, int]]:

@@ -2,8 +2,8 @@
 made."""
 
 import hashlib
-import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,23 @@ from numpy.typing import NDArray
 
 from quickstudy.core.types import QuickstudyError
 from quickstudy.corpus.duplicates import Index, Texts, between
-from quickstudy.corpus.fingerprints import bands
+from quickstudy.corpus.fingerprints import bands, joined
 from quickstudy.corpus.store import PARTS, Corpus
+from quickstudy.corpus.workers import spread
 
-_BLOCK, _DOCUMENTS = 1 << 20, 1 << 14
+_BLOCK, _DOCUMENTS = 1 << 20, 1 << 13
 
 
-def proof(corpus: Corpus, compared: int) -> dict[str, Any]:
-    """What was counted, for the manifest. `compared`: pairs of documents of different parts that a third index, of runs
-    of tokens of the finished corpus, brought together, and whose texts were then not near.
+def proof(corpus: Corpus, strayed: int, compared: int) -> dict[str, Any]:
+    """What was counted, for the manifest. `strayed`, `compared`: how many `near_between` found.
 
     Errors: QuickstudyError where anything is shared: this program's own fault."""
     found = {
         "words in two parts": _shared_words(corpus),
         "uses outside the word's part": _strayed(corpus),
-        "documents with the same tokens in two parts": len(_same(corpus)),
-        "near-duplicates in two parts": 0,
+        "documents whose pieces lie in two parts": _torn(corpus),
+        "documents with the same tokens in two parts": strayed,
+        "near-duplicates in two parts": strayed,
     }
     if wrong := [name for name, count in found.items() if count]:
         raise QuickstudyError(f"corpus: {found[wrong[0]]} {wrong[0]}; this is a fault of quickstudy's: report it.")
@@ -39,19 +40,59 @@ def proof(corpus: Corpus, compared: int) -> dict[str, Any]:
 
 
 def near_between(
-    corpus: Corpus, texts: Texts, numbers: NDArray[np.int64], near: float, folder: Path
+    made: Path, texts: Texts, numbers: NDArray[np.int64], near: float, folder: Path, workers: int
 ) -> tuple[list[int], int]:
     """(numbers of documents that are near one of another part or are the same tokens, as texts that a tokenizer cannot
-    read may be; pairs compared), by an index with hashes of its own over what the finished corpus holds. `numbers`: of
-    its documents among `texts`."""
-    index = Index(folder)
-    starts = corpus.sentences[np.asarray(corpus.documents)]
-    for begin in range(0, len(numbers), _DOCUMENTS):
-        ends = starts[begin : begin + _DOCUMENTS + 1].tolist()
-        said = [corpus.tokens[a:b].tobytes() for a, b in itertools.pairwise(ends)]
-        index.add(bands(said, int(corpus.manifest["seed"]) + 2))
-    strayed, compared = between(index, texts, numbers, np.asarray(corpus.split), near)
-    return sorted({*strayed, *numbers[_same(corpus)].tolist()}), compared
+    read may be; pairs that met, and whose texts were compared), by an index with hashes of its own over what the
+    finished corpus in `made` holds: its documents, and those that were cut as a whole. `numbers`: of its documents
+    among `texts`."""
+    corpus = Corpus.open(made)
+    split, seed = np.asarray(corpus.split), int(corpus.manifest["seed"])
+    units = _units(np.asarray(corpus.origin))
+    jobs = (units[begin : begin + _DOCUMENTS] for begin in range(0, len(units), _DOCUMENTS))
+    index, hashes = Index(folder), [np.zeros(0, np.uint64)]
+    for found, own in spread(Sketch(made, seed + 2), jobs, workers):
+        index.add(found)
+        hashes.append(own)
+
+    def runs_of(unit: int) -> NDArray[np.uint64]:
+        return joined([texts.runs(int(numbers[document])) for document in range(*units[unit].tolist())])
+
+    parts = split[units[:, 0]]
+    strayed, compared = between(index, runs_of, parts, near)
+    strayed += _same(np.concatenate(hashes), parts).tolist()
+    gone = {document for unit in strayed for document in range(*units[unit].tolist())}
+    return numbers[sorted(gone)].tolist(), compared
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """Work for `workers.spread`: of ranges of documents, what an index takes, and a hash of their tokens. The corpus is
+    opened for each job: pages of a map count as memory as long as it is open."""
+
+    made: Path
+    seed: int
+
+    def __call__(self, units: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
+        tokens, sentences, documents = (
+            np.load(self.made / f"{name}.npy", mmap_mode="r") for name in ("tokens", "sentences", "documents")
+        )
+        ends = sentences[documents[units.ravel()]].reshape(-1, 2).tolist()
+        said = [tokens[start:end].tobytes() for start, end in ends]
+        digests = (hashlib.blake2b(each, digest_size=8).digest() for each in said)
+        hashes = np.frombuffer(b"".join(digests), np.dtype("<u8")).astype(np.uint64)
+        return bands(said, self.seed), hashes
+
+
+def _units(origin: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(U, 2) ranges of documents: each one alone; then those that were cut, wholly."""
+    alone = np.arange(len(origin))
+    starts = np.flatnonzero(np.append(True, origin[1:] != origin[:-1]))
+    ends = np.append(starts[1:], len(origin))
+    cut = ends - starts > 1
+    return np.concatenate(
+        [np.stack([alone, alone + 1], axis=1), np.stack([starts[cut], ends[cut]], axis=1)]
+    )  # fmt: skip
 
 
 def _shared_words(corpus: Corpus) -> int:
@@ -68,20 +109,18 @@ def _strayed(corpus: Corpus) -> int:
     return strayed
 
 
-def _same(corpus: Corpus) -> NDArray[np.int64]:
-    """The documents whose tokens are those of an earlier one of another part, by a hash of them all."""
-    starts = corpus.sentences[np.asarray(corpus.documents)]
-    hashes = np.fromiter(
-        (
-            int.from_bytes(hashlib.blake2b(corpus.tokens[a:b].tobytes(), digest_size=8).digest(), "little")
-            for a, b in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)
-        ),
-        np.uint64,
-        len(starts) - 1,
-    )
-    _, first, which = np.unique(hashes, return_index=True, return_inverse=True)
-    split = np.asarray(corpus.split)
-    return np.flatnonzero(split[first[which]] != split)
+def _torn(corpus: Corpus) -> int:
+    """Pieces that lie in another part than the piece before them."""
+    origin, split = np.asarray(corpus.origin), np.asarray(corpus.split)
+    return int(((origin[1:] == origin[:-1]) & (split[1:] != split[:-1])).sum())
+
+
+def _same(hashes: NDArray[np.uint64], parts: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """The units whose tokens are those of an earlier one of another part."""
+    order = np.argsort(hashes, kind="stable")
+    again = np.append(False, hashes[order[1:]] == hashes[order[:-1]]) if len(order) else np.zeros(0, bool)
+    first = order[np.maximum.accumulate(np.where(again, 0, np.arange(len(order))))]
+    return np.sort(order[again & (parts[first] != parts[order])])
 
 
 def _by_part(parts: Sequence[int]) -> list[int]:

@@ -30,10 +30,10 @@ def fault(text: str, lines: Sequence[str]) -> str:
     letters, solid, wide = _letters(text)
     if letters < LETTERS * solid:
         return "few letters"
-    words = text.split()
-    if not wide and not WORD[0] <= solid / max(len(words), 1) <= WORD[1]:
+    words = sum(line.count(" ") + 1 for line in lines)
+    if not wide and not WORD[0] <= solid / max(words, 1) <= WORD[1]:
         return "no words"
-    if len(words) >= 100 and len(set(words)) < DISTINCT * len(words):
+    if words >= 100 and _fewer(text[: len(text) // 4], DISTINCT * words) and _fewer(text, DISTINCT * words):
         return "few different words"
     if len(lines) >= 4 and _repeated(lines) > REPEATED * solid:
         return "repeated lines"
@@ -45,15 +45,25 @@ def _letters(text: str) -> tuple[int, int, bool]:
     if text.isascii():
         raw = text.encode()
         return len(raw.translate(None, _OTHERS)), len(raw.translate(None, _SPACES)), False
-    strange = outside(text)
-    spaces = sum(text.count(letter) for letter in strange if letter.isspace())
-    others = sum(text.count(letter) for letter in strange if not (letter.isalpha() or letter.isspace()))
-    wide = sum(text.count(letter) for letter in strange if _WIDE.match(letter))
+    spaces = others = wide = 0
+    for letter in outside(text):
+        count = text.count(letter)
+        if letter.isspace():
+            spaces += count
+        elif not letter.isalpha():
+            others += count
+        if _WIDE.match(letter):
+            wide += count
     raw = text.encode("utf-8", "replace")
     inside = len(raw.translate(None, _HIGH))
     letters = len(raw.translate(None, _OTHERS + _HIGH)) + len(text) - inside - spaces - others
     solid = len(text) - spaces - (inside - len(raw.translate(None, _SPACES + _HIGH)))
     return letters, solid, wide > 0.3 * solid
+
+
+def _fewer(text: str, words: float) -> bool:
+    """Whether it has fewer different ones. (A quarter of a text mostly has more already.)"""
+    return len(set(text.split())) < words
 
 
 def _repeated(lines: Sequence[str]) -> int:

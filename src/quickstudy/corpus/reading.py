@@ -34,6 +34,8 @@ class Raw(NamedTuple):
     title: str = ""
     group: str = ""
     """"" for its source"""
+    goes_on: bool = False
+    """whether it is a further part of the document before it, which was longer than PIECE"""
 
 
 def documents(found: Sequence[Place], settings: Settings, problems: Problems) -> Iterator[Raw]:
@@ -64,9 +66,9 @@ def _documents(found: Sequence[Place], settings: Settings, problems: Problems) -
 
 def _plain(number: int, path: Path, unit: str, problems: Problems) -> Iterator[Raw]:
     pieces = {"file": _whole, "paragraph": _paragraphs, "line": _lines}[unit]
-    for text in pieces(_read(path, problems)):
+    for text, goes_on in pieces(_read(path, problems)):
         if text.strip():
-            yield Raw(number, text)
+            yield Raw(number, text, goes_on=goes_on)
 
 
 def _read(path: Path, problems: Problems) -> Iterator[str]:
@@ -127,37 +129,41 @@ def _unit(path: Path, plain: int, settings: Settings) -> str:
     return "paragraph" if parted and parted >= 0.02 * len(blank) else "line"
 
 
-def _whole(lines: Iterator[str]) -> Iterator[str]:
+def _whole(lines: Iterator[str]) -> Iterator[tuple[str, bool]]:
+    """(text, whether it goes on with the one before it), as the next two."""
     kept: list[str] = []
-    size = 0
+    size, goes_on = 0, False
     for line in lines:
         kept.append(line)
         size += len(line)
         if size >= PIECE:
-            yield "".join(kept)
-            kept, size = [], 0
-    yield "".join(kept)
+            yield "".join(kept), goes_on
+            kept, size, goes_on = [], 0, True
+    yield "".join(kept), goes_on
 
 
-def _lines(lines: Iterator[str]) -> Iterator[str]:
-    yield from lines
+def _lines(lines: Iterator[str]) -> Iterator[tuple[str, bool]]:
+    goes_on = False
+    for line in lines:
+        yield line, goes_on
+        goes_on = not line.endswith("\n")
 
 
-def _paragraphs(lines: Iterator[str]) -> Iterator[str]:
+def _paragraphs(lines: Iterator[str]) -> Iterator[tuple[str, bool]]:
     """A heading on its own stays with what follows it."""
     kept: list[str] = []
-    size = 0
+    size, goes_on = 0, False
     for line in lines:
         if line.strip() or _heading(kept):
             kept.append(line)
             size += len(line)
-        elif kept:
-            yield "".join(kept)
-            kept, size = [], 0
+        elif kept or goes_on:
+            yield "".join(kept), goes_on
+            kept, size, goes_on = [], 0, False
         if size >= PIECE:
-            yield "".join(kept)
-            kept, size = [], 0
-    yield "".join(kept)
+            yield "".join(kept), goes_on
+            kept, size, goes_on = [], 0, True
+    yield "".join(kept), goes_on
 
 
 def _heading(kept: list[str]) -> bool:
@@ -185,7 +191,8 @@ def _table(number: int, named: str, settings: Settings, problems: Problems) -> I
             continue
         heading, group = row.fields.get(title), row.fields.get(settings.group)
         for start in range(0, len(said), PIECE):
-            yield Raw(number, said[start : start + PIECE], heading if isinstance(heading, str) else "", _named(group))
+            above = heading if isinstance(heading, str) else ""
+            yield Raw(number, said[start : start + PIECE], above, _named(group), start > 0)
 
 
 def _named(group: Any) -> str:

@@ -1,6 +1,6 @@
 """Letters made right: an encoding read as another (ftfy), HTML entities, control characters, one form of Unicode.
 
-ftfy reads at about 1 MB/s and most text has nothing to mend, so that it sees only documents with a sign of damage."""
+ftfy reads at about 1 MB/s and most text has nothing to mend, so that it sees only sentences with a sign of damage."""
 
 import html
 import re
@@ -22,6 +22,8 @@ _FOLLOW = (  # further bytes, as Latin-1 or Windows-1252 shows them
 _MISREAD = re.compile(f"[{_LEAD}][{_FOLLOW}]")
 _LEADS, _FOLLOWS = frozenset(map(chr, range(0xC2, 0xF5))), re.compile(f"[{_FOLLOW}]")
 _OLD_CONTROL = frozenset(map(chr, range(0x80, 0xA0)))
+_CONTROLLED = re.compile("[\x80-\x9f]")
+_SENTENCE = re.compile(r"(?<=[.!?\n])(\s)")
 _ENDS = str.maketrans({"\u2028": "\n", "\u2029": "\n\n"})
 
 
@@ -53,4 +55,11 @@ def _looks_bad(text: str) -> bool:
 
 
 def _mended(text: str) -> str:
-    return ftfy.fix_text(text, uncurl_quotes=False, fix_character_width=False, fix_latin_ligatures=False)
+    """Sentence by sentence, those that need it."""
+    return "".join(map(_fixed, _SENTENCE.split(text)))
+
+
+def _fixed(part: str) -> str:
+    if part.isascii() or not (_CONTROLLED.search(part) or _looks_bad(part)):
+        return part
+    return ftfy.fix_text(part, uncurl_quotes=False, fix_character_width=False, fix_latin_ligatures=False)

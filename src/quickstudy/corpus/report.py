@@ -30,9 +30,10 @@ def lines(corpus: Corpus) -> Iterator[str]:
         licence = source.get("licence") or "no licence named"
         yield _line(f"source {source.get('path')}", source.get("documents", 0), f"documents, {licence}")
     yield from (f"note: {problem}" for problem in about.get("problems", [])[:10])
-    yield "shared by the parts: " + ", ".join(
-        f"{count} {name}" for name, count in about.get("proof", {}).items() if isinstance(count, int)
-    )
+    yield "shared by train, validation and test"
+    for name, count in about.get("proof", {}).items():
+        if isinstance(count, int):
+            yield _line(f"  {name}", count)
 
 
 def _line(name: str, count: int, more: str = "") -> str:

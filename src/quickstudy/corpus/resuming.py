@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,8 @@ from quickstudy.corpus.places import Place
 from quickstudy.corpus.settings import Settings
 
 MARK = "build.json"
+LAYOUT = 3
+"""of the shards: of another one, nothing can be used"""
 PARTS = ("texts", "tokens", "index", "made", "check")
 
 
@@ -31,7 +34,7 @@ def key(found: Sequence[Place], settings: Settings) -> str:
         if Path(name).is_file()
         for stat in [Path(name).stat()]
     ]
-    about = json.dumps([quickstudy.__version__, store.VERSION, files, others, asdict(settings)], sort_keys=True)
+    about = json.dumps([quickstudy.__version__, store.VERSION, LAYOUT, files, others, asdict(settings)], sort_keys=True)
     return hashlib.sha256(about.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -63,9 +66,19 @@ def folder(goal: Path, build: str) -> Iterator[Path]:
             (work / part).mkdir(exist_ok=True)
         try:
             yield work
-        finally:
-            if not any((work / "texts").glob("*.npz")):  # nothing that a next run could go on from
+        except BaseException as error:
+            made = (work / "made" / "manifest.json").is_file()
+            if not any((work / "texts").glob("*.npz")) or (_refused(error) and not made):
                 shutil.rmtree(work, ignore_errors=True)
+            raise
+        shutil.rmtree(work)
+
+
+def _refused(error: BaseException) -> bool:
+    """Whether the same command would say the same again: other texts or settings use nothing of this build. A disk that
+    is full and a worker that was ended are no such thing; a worker's own error comes with its traceback."""
+    outside = error.__cause__ is not None or isinstance(error.__context__, OSError | BrokenProcessPool)
+    return isinstance(error, QuickstudyError) and not outside
 
 
 def _begun(work: Path) -> bool:

@@ -36,14 +36,14 @@ class Shards(NamedTuple):
         np.savez(packed, allow_pickle=False, at=ends, **arrays)
         write_whole(self._arrays(number), packed.getvalue())
 
-    def arrays(self, number: int) -> dict[str, NDArray[Any]]:
-        """Everything, "at" among it: where each document begins in the text, in bytes."""
+    def arrays(self, number: int, names: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
+        """These, or everything, "at" among it: where each document begins in the text, in bytes."""
         with np.load(self._arrays(number), allow_pickle=False) as found:
-            return {name: found[name] for name in found.files}
+            return {name: found[name] for name in names or found.files}
 
     def documents(self, number: int, kept: NDArray[np.bool_]) -> Iterator[list[str]]:
         """The marked lines of the documents that are kept."""
-        at, text = self.arrays(number)["at"], self._text(number).read_bytes()
+        at, text = self.arrays(number, ["at"])["at"], self._text(number).read_bytes()
         for place in np.flatnonzero(kept).tolist():
             yield text[at[place] : at[place + 1] - 1].decode().split("\n")
 

@@ -15,7 +15,7 @@ from quickstudy.corpus.reading import Raw
 from quickstudy.corpus.settings import Settings
 from quickstudy.corpus.shards import SIZE, Shards, packed
 
-EVERY = 8
+EVERY, FULLY = 8, 2
 SAMPLE = 4
 """documents of a shard whose language is told for the report"""
 
@@ -27,6 +27,8 @@ class Batch(NamedTuple):
     documents: list[Raw]
     """() where the shard is there already"""
     characters: int
+    before: int = 0
+    """whole documents that were read before it"""
 
 
 @dataclass(frozen=True)
@@ -50,18 +52,21 @@ class Sift:
         source: list[int] = []
         groups: dict[str, int] = {}
         group: list[int] = []
+        origin: list[int] = []
+        number = batch.before - 1
         for raw in batch.documents:
             counts["read"] += 1
+            number += not raw.goes_on
             for document in cleaned(raw.text, raw.title, self.settings, counts):
                 kept.append(document)
                 source.append(raw.source)
                 group.append(groups.setdefault(raw.group, len(groups)) if raw.group else -1)
+                origin.append(number)
         keys = [document.key for document in kept]
         bands = fingerprints.bands(keys, self.settings.seed)
         leaks = self._leaks(kept, bands)
-        counts.update(f"dropped: judged ({why})" for why in leaks if why)
+        counts.update(f"dropped: judged ({why})" for why, each in zip(leaks, kept, strict=True) if why and each.lines)
         step = max(len(kept) // SAMPLE, 1)
-        counts.update(f"language: {name}" for name in _languages(kept[::step][:SAMPLE]))
         shards.write(
             batch.number,
             {
@@ -69,47 +74,51 @@ class Sift:
                 "bands": bands,
                 "source": np.array(source, np.uint16),
                 "group": np.array(group, np.int32),
+                "origin": np.array(origin, np.int64),
+                "pieces": np.array([document.pieces for document in kept], np.uint16),
                 "groups": packed(list(groups)),
                 "kept": np.array([not why for why in leaks], bool),
                 "counts": packed(counts),
+                "heads": packed([" ".join(document.lines)[: languages.HEAD] for document in kept[::step][:SAMPLE]]),
                 "words": packed(self._words(batch.number, kept)),
             },
             [document.lines for document in kept],
         )
 
     def _words(self, number: int, kept: list[Cleaned]) -> dict[str, int]:
-        """Counts; from shard EVERY on of every EVERY-th document, as if they stood for all: to choose words, that is as
+        """Counts; from shard FULLY on of every EVERY-th document, as if they stood for all: to choose words, that is as
         good."""
-        step = EVERY if number >= EVERY else 1
+        step = EVERY if number >= FULLY else 1
         texts = (structure.plain(structure.flag(line)[1]) for document in kept[::step] for line in document.lines)
         return {word: step * count for word, count in words.counted(texts).items()}
 
     def _leaks(self, kept: list[Cleaned], bands: np.ndarray) -> list[str]:
         found = _judged(self.folder, self.key)
-        return judged.leaks(kept, bands, found, self.settings.near) if found else [""] * len(kept)
+        if not found:
+            return [""] * len(kept)
+        why = judged.leaks(kept, bands, found, self.settings.near)
+        for at, document in enumerate(kept):
+            if document.pieces and why[at]:  # with the whole, its pieces
+                first = at - document.pieces
+                why[first:at] = [each or why[at] for each in why[first:at]]
+        return why
 
 
 def batches(documents: Iterable[Raw], shards: Shards) -> Iterator[Batch]:
     """Documents gathered to shards of about SIZE characters. What is there already is not sent again."""
     gathered: list[Raw] = []
-    size = number = 0
+    size = number = before = read = 0
     for document in documents:
         gathered.append(document)
         size += len(document.text)
+        read += not document.goes_on
         if size >= SIZE:
-            yield Batch(number, [] if shards.there(number) else gathered, size)
-            gathered, size, number = [], 0, number + 1
+            yield Batch(number, [] if shards.there(number) else gathered, size, before)
+            gathered, size, number, before = [], 0, number + 1, read
     if gathered:
-        yield Batch(number, [] if shards.there(number) else gathered, size)
+        yield Batch(number, [] if shards.there(number) else gathered, size, before)
 
 
 @lru_cache(maxsize=1)
 def _judged(folder: Path, key: str) -> judged.Judged | None:
     return judged.opened(folder)
-
-
-def _languages(documents: Iterable[Cleaned]) -> Iterator[str]:
-    for document in documents:
-        found = languages.told(" ".join(document.lines))
-        if found:
-            yield found

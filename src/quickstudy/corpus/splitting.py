@@ -12,9 +12,14 @@ from quickstudy.corpus.store import PARTS, TEST
 
 
 def split(
-    identities: NDArray[np.uint64], group: NDArray[np.int32], names: Sequence[str], settings: Settings
+    identities: NDArray[np.uint64],
+    together: NDArray[np.int64],
+    group: NDArray[np.int32],
+    names: Sequence[str],
+    settings: Settings,
 ) -> NDArray[np.uint8]:
-    """(m,) TRAIN, VALIDATION or TEST of documents that stay; a part with a share has one document at least.
+    """(m,) TRAIN, VALIDATION or TEST of documents that stay; a part with a share has one document at least. Those with
+    one number in `together` lie in one part.
 
     Errors: QuickstudyError for a group that is held out and not there, or too few documents or groups."""
     held = [names.index(name) for name in settings.held_out if name in names]
@@ -25,24 +30,62 @@ def split(
         hashes = np.array([_number(f"{settings.seed} {name}") for name in names], np.uint64)
         free = np.setdiff1d(np.unique(group), held)
         by_group = np.full(len(names), TEST, np.uint8)
-        by_group[free] = _ranked(hashes[free], settings.shares, "groups")
+        by_group[free] = _ranked(hashes[free], np.ones(len(free), np.int64), settings.shares, "groups")
         return by_group[group]
-    found = np.full(len(identities), TEST, np.uint8)
-    free = np.flatnonzero(~np.isin(group, held))
-    found[free] = _ranked(_scattered(identities[free] ^ salt), settings.shares, "documents")
-    return found
+    _, first, which, sizes = np.unique(together, return_index=True, return_inverse=True, return_counts=True)
+    free = np.bincount(which, np.isin(group, held), minlength=len(first)) == 0
+    found = np.full(len(first), TEST, np.uint8)
+    hashes = _scattered(identities[first[free]] ^ salt)
+    found[free] = _ranked(hashes, sizes[free], settings.shares, "documents")
+    return found[which]
 
 
-def _ranked(hashes: NDArray[np.uint64], shares: tuple[float, ...], what: str) -> NDArray[np.uint8]:
-    wanted = sum(share > 0 for share in shares)
-    if len(hashes) < wanted:
+def together(origin: NDArray[np.int64], joins: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(m,) the same number for the pieces of one document, and for documents that share a piece. `joins`: pairs of
+    rows."""
+    above: dict[int, int] = {}
+
+    def top(number: int) -> int:
+        while above.get(number, number) != number:
+            above[number] = number = above.get(above[number], above[number])
+        return number
+
+    for one, other in origin[joins].tolist():
+        low, high = sorted((top(one), top(other)))
+        above[high] = low
+    if not above:
+        return origin
+    moved = np.array(sorted(above))
+    tops = np.array([top(number) for number in moved.tolist()])
+    place = np.minimum(np.searchsorted(moved, origin), len(moved) - 1)
+    return np.where(moved[place] == origin, tops[place], origin)
+
+
+def _ranked(
+    hashes: NDArray[np.uint64], sizes: NDArray[np.int64], shares: tuple[float, ...], what: str
+) -> NDArray[np.uint8]:
+    """The part of each, which counts for so many; what is too large for the smallest part goes to the largest."""
+    wanted = [part for part in PARTS if shares[part] > 0]
+    whole = int(sizes.sum())
+    if len(hashes) < len(wanted):
+        cut = f" (in {whole:,} pieces, which stay together)" if whole > len(hashes) else ""
         raise QuickstudyError(
-            f"corpus: {len(hashes)} {what} are left, and {wanted} parts need one each; give more text."
+            f"corpus: {what} that are left: {len(hashes)}{cut}, and {len(wanted)} parts need one each; give more text, "
+            + ("or split by documents." if what == "groups" else "or other --documents: file, paragraph or line.")
         )
-    counts = [max(round(share * len(hashes)), 1) if share > 0 else 0 for share in shares]
-    counts[int(np.argmax(counts))] += len(hashes) - sum(counts)
-    found = np.empty(len(hashes), np.uint8)
-    found[np.argsort(hashes, kind="stable")] = np.repeat(np.array(PARTS, np.uint8), counts)
+    counts = [max(round(share * whole), 1) if share > 0 else 0 for share in shares]
+    largest = int(np.argmax(counts))
+    large = sizes > min(counts[part] for part in wanted)
+    counts[largest] = max(counts[largest] + whole - sum(counts) - int(sizes[large].sum()), 0)
+    found = np.full(len(hashes), largest, np.uint8)
+    order = np.argsort(hashes, kind="stable")
+    order = order[~large[order]]
+    middle = np.cumsum(sizes[order]) - sizes[order] / 2
+    found[order] = np.minimum(np.searchsorted(np.cumsum(counts), middle, side="right"), wanted[-1])
+    for part in wanted:
+        if not (found == part).any():  # the smallest of the part with the most
+            giving = np.flatnonzero(found == np.argmax(np.bincount(found, minlength=len(PARTS))))
+            found[giving[np.lexsort((hashes[giving], sizes[giving]))[0]]] = part
     return found
 
 

@@ -9,6 +9,7 @@ documents.npy       (m + 1,) int64: where each document begins in sentences
 split.npy           (m,) uint8: TRAIN, VALIDATION or TEST
 source.npy          (m,) uint16: number of the source in the manifest
 group.npy           (m,) int32: number of the group (domain, author, language) in the manifest
+origin.npy          (m,) int64, optional: number of the document as it was read; the pieces of a long one share it
 words.json          what may be masked: [{"word", "count", "band", "split"}, …]
 uses.npy            (W + 1,) int64: where each word's uses begin in the next two
 use_sentence.npy    (K,) int64      use_span.npy    (K, 2) uint16: half-open token range within the sentence
@@ -19,7 +20,7 @@ targets.json        optional: the links' targets, as written
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,8 @@ class Corpus:
     use_span: NDArray[np.uint16]
     links: NDArray[np.int64]
     """(L, 4); L = 0 where the corpus has none"""
+    origin: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """(m,), or (0,) where nobody says"""
     targets: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
@@ -93,6 +96,7 @@ class Corpus:
         manifest = _manifest(place)
         arrays = {name: _array(place, name, kinds) for name, kinds in ARRAYS.items()}
         links = _array(place, "links", ("int64",)) if (place / "links.npy").is_file() else np.zeros((0, 4), np.int64)
+        origin = _array(place, "origin", ("int64",)) if (place / "origin.npy").is_file() else np.zeros(0, np.int64)
         targets = tuple(_json(place, "targets.json")) if (place / "targets.json").is_file() else ()
         try:
             words = tuple(
@@ -101,7 +105,7 @@ class Corpus:
             )
         except (KeyError, TypeError, ValueError):
             raise _damaged(place, "words.json") from None
-        corpus = cls(place, manifest, words=words, links=links, targets=targets, **arrays)
+        corpus = cls(place, manifest, words=words, links=links, origin=origin, targets=targets, **arrays)
         _fitting(corpus)
         return corpus
 
@@ -160,7 +164,8 @@ def write_rest(
     folder: Path, words: Sequence[Word], tokenizer: str, manifest: Mapping[str, Any], targets: Sequence[str] = ()
 ) -> None:
     """Everything but the arrays."""
-    write_whole(folder / "words.json", _dumped([asdict(word) for word in words]))
+    named = [{"word": each.word, "count": each.count, "band": each.band, "split": each.split} for each in words]
+    write_whole(folder / "words.json", _dumped(named))
     write_whole(folder / "tokenizer.json", tokenizer.encode())
     if targets:
         write_whole(folder / "targets.json", _dumped(list(targets)))
@@ -221,6 +226,7 @@ def _fitting(corpus: Corpus) -> None:
         "documents": len(corpus.documents) == m + 1 and int(corpus.documents[-1]) == n,
         "source": len(corpus.source) == m,
         "group": len(corpus.group) == m,
+        "origin": len(corpus.origin) in (0, m),
         "uses": len(corpus.uses) == words + 1 and int(corpus.uses[-1]) == uses,
         "use_span": corpus.use_span.shape == (uses, 2),
         "links": corpus.links.ndim == 2 and corpus.links.shape[1] == 4,

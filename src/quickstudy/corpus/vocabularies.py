@@ -13,7 +13,7 @@ from quickstudy.core.types import QuickstudyError
 from quickstudy.corpus.vocabulary import plain
 
 OWN = "own:"
-SAMPLE = 8 << 20
+SAMPLE = 4 << 20
 """characters that an own tokenizer is trained on"""
 
 

@@ -4,12 +4,10 @@ import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from quickstudy.core.types import QuickstudyError
 from quickstudy.corpus.settings import Settings
-from quickstudy.corpus.store import PART_NAMES
 
 _LEAST = 2
 MOST = 2_000_000
@@ -45,9 +43,7 @@ def found(text: str) -> Iterator[tuple[str, int, int]]:
 
 def counted(texts: Iterable[str]) -> Counter[str]:
     """How often each word stands in texts. What lies between spaces is taken apart once."""
-    pieces: Counter[str] = Counter()
-    for text in texts:
-        pieces.update(text.split())
+    pieces = Counter("\n".join(texts).split())
     counts: Counter[str] = Counter()
     for piece, count in pieces.items():
         for word, _, _ in found(piece):
@@ -70,7 +66,7 @@ def candidates(counts: Mapping[str, int], settings: Settings) -> list[Candidate]
     allowed = [
         (word, count)
         for word, count in counts.items()
-        if count >= min(settings.least_uses, _LEAST) and count <= settings.most_frequent * whole and _fit(word)
+        if count >= min(settings.least_uses, _LEAST) and count <= settings.most_frequent * whole and fit(word)
     ]
     allowed.sort(key=lambda each: (-each[1], each[0]))
     return [Candidate(word, count, part(word, settings)) for word, count in allowed[: 2 * settings.vocabulary]]
@@ -84,39 +80,12 @@ def part(word: str, settings: Settings) -> int:
     return 0 if drawn < train else 1 if drawn < train + validation else 2
 
 
-def enough(candidates: Sequence[Candidate], counts: Sequence[int], settings: Settings) -> None:
-    """Errors: QuickstudyError, with the settings that would work, where a part has too few words for `ways`.
-
-    `counts`: how often each may be masked, before the seldom ones were passed over."""
-    parts = [number for number, share in enumerate(settings.word_shares) if share]
-    own = {
-        part: sorted((n for each, n in zip(candidates, counts, strict=True) if each.part == part), reverse=True)
-        for part in parts
-    }
-    there = {part: sum(count >= settings.least_uses for count in own[part]) for part in parts}
-    worst = min(parts, key=lambda part: there[part])
-    if there[worst] >= settings.ways:
-        return
-    would = min(own[part][settings.ways - 1] if len(own[part]) >= settings.ways else 0 for part in parts)
-    times = max(2, math.ceil(settings.least_uses / max(would, 1)))
-    raise QuickstudyError(
-        f"corpus: {settings.ways}-way tasks need {settings.ways} words with {settings.least_uses} uses in each part, "
-        f"and {PART_NAMES[worst]} has {there[worst]}; give about {times} times as much text, or set "
-        + (
-            f"least_uses to {would}"
-            if would
-            else f"ways to {there[worst]}, or most_frequent above {settings.most_frequent:g} if its words are few"
-        )
-        + "."
-    )
-
-
 def band(count: int, whole: int) -> int:
     """floor(log2) of how often it stands among a million words; 0 for less than twice."""
     return max(0, math.floor(math.log2(max(count * 1e6 / max(whole, 1), 1))))
 
 
-def _fit(word: str) -> bool:
+def fit(word: str) -> bool:
     """No single letter, but for Chinese."""
     return len(word) > 1 or bool(_HAN.match(word))
 
