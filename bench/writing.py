@@ -1,16 +1,14 @@
-"""Writing: a new language pair, English to Czech, from few sentence pairs.
+"""Writing: a new language pair, English to Czech, from few sentence pairs; and English to Nepali.
 
 A small Transformer of ours (random weights, 2 layers of width 192) first learns seven other pairs, all of them alike
 for a while; then it goes on in one of three ways with as many examples: alike (plain transfer), by Reptile, or by
-first-order MAML. Each is then fine-tuned on the same few pairs of multi30k en-cs, at the best of two rates, and
-translates the same 200 test sentences greedily; beside them the same from random weights, and the English text as it
-is. Five draws of pairs. Intervals are over draws and test sentences (two levels, paired where arms are compared).
-Development figures.
+first-order MAML, whose start is to be one from which few steps do (Gu et al. 2018). Each is then fine-tuned on the same
+few pairs, at the better of two rates, and translates the same test sentences greedily; beside them the same from random
+weights, the packaged decoder (smollm2) with eight of the pairs in its prompt, and the English text as it is. Five draws
+of pairs. Intervals are over draws and test sentences (two levels, paired where arms are compared). Development figures.
 """
 
 import argparse
-import sys
-import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,9 +20,11 @@ from bench.shared.machine import described, limited_to
 from bench.shared.options import add_data, options
 from bench.shared.result import RESULTS, Bar, Output
 
-ARMS = ("random weights", "plain", "reptile", "fomaml")
+TRAINED = ("plain", "reptile", "fomaml")
 META = ("reptile", "fomaml")
-SHOTS, SEEDS = (100, 1000), (0, 1, 2, 3, 4)
+ARMS = ("random weights", *TRAINED, "in context")
+SHOTS, SEEDS = (30, 100, 300, 1000), (0, 1, 2, 3, 4)
+PAIRS = ("en-cs", "en-ne")
 BEGIN, MORE = 24_000, 12_000
 """examples: of the beginning that all arms share, and of what each goes on with"""
 
@@ -37,22 +37,40 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(cores)
-    warnings.simplefilter("ignore")  # a few texts are cut; the table says how many
+    warnings.simplefilter("ignore")  # a few texts are cut; the report says how many
     from bench.translating import report
 
-    rows = _rows(asked, data)
+    found = {title: _rows(asked, data, title) for title in asked.pairs}
+    if asked.only:
+        return
     out = Output("writing")
-    figures = report.tables(out, rows, ARMS, META, asked.shots)
-    if asked.write:
-        report.curve(asked.write / "writing.svg", figures["by_shots"])
-    wanted = [f"{arm} {measure} {shots}" for arm in META for measure in ("bleu", "chrf") for shots in (100, 1000)]
-    gaps = figures["gaps"]
-    bars = [
-        Bar(f"{name.replace(' ', '_')}_minus_plain_at_least", gaps[name]["low"], 0.0, "at least")
-        for name in wanted
-        if name in gaps
+    out.say("A Transformer of 2 layers from random weights; greedy; sacrebleu; [draws of the pairs].")
+    figures: dict[str, Any] = {}
+    for title, (rows, cut, signatures) in found.items():
+        out.say()
+        out.say(cut)
+        figures[title] = {**report.tables(out, title, rows, META), "signatures": signatures}
+    for name, signature in next(iter(figures.values()))["signatures"].items():
+        out.say(f"{name}: {signature}")
+    if asked.write and "en-cs" in figures:
+        report.curve(asked.write / "writing.svg", figures["en-cs"]["by_shots"])
+    out.close(_bars(figures.get("en-cs", {})), figures, machine, list(asked.seeds), asked.write)
+
+
+def _bars(figures: dict[str, Any]) -> list[Bar]:
+    """The interval of what is meta-trained above that of plain transfer."""
+    found = figures.get("by_shots", {})
+    named = [(arm, measure, shots) for arm in META for measure in ("bleu", "chrf") for shots in (100, 1000)]
+    return [
+        Bar(
+            f"{arm}_{measure}_{shots}_low_end_minus_plains_high_end",
+            found[f"{arm} {measure} {shots}"]["low"] - found[f"plain {measure} {shots}"]["high"],
+            0.0,
+            "at least",
+        )
+        for arm, measure, shots in named
+        if f"{arm} {measure} {shots}" in found and f"plain {measure} {shots}" in found
     ]
-    out.close(bars, figures, machine, list(asked.seeds), asked.write)
 
 
 def _asked() -> argparse.Namespace:
@@ -62,53 +80,35 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, default=Path("runs/writing"), help="where what was trained is kept")
     parser.add_argument("--begin", type=int, default=BEGIN, help=f"examples all arms share ({BEGIN})")
     parser.add_argument("--more", type=int, default=MORE, help=f"examples each goes on with ({MORE})")
+    parser.add_argument("--pairs", nargs="+", default=PAIRS, choices=PAIRS)
     parser.add_argument("--shots", type=int, nargs="+", default=SHOTS)
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--arms", nargs="+", default=ARMS, choices=ARMS)
     parser.add_argument("--only", choices=("train", "judge"), help="the one half of it, and no tables")
+    parser.add_argument("--kept", action="store_true", help="nothing is trained or judged: tables of what is kept")
     return parser.parse_args()
 
 
-def _rows(asked: argparse.Namespace, data: Path) -> list[dict[str, Any]]:
-    """One for each arm, number of pairs, and draw of them."""
-    from bench.translating import judging, pairs, student
-    from quickstudy.backbones.speaking import speaking
-    from quickstudy.text.reader import Reader
+def _rows(asked: argparse.Namespace, data: Path, title: str) -> tuple[list[dict[str, Any]], str, dict[str, str]]:
+    """One for each arm, number of pairs, and draw of them (`--kept`: of those that are there); a sentence on what is
+    too long; and sacrebleu's signatures."""
+    from bench.translating.cells import Cells
 
-    loaded = student.opened(asked.weights / "small", data)
-    reader = Reader(loaded.tokenizer, loaded.limit, loaded.prompt, loaded.filler)
-    backbone, own = speaking(loaded.backbone), pairs.new_kind(reader)
-    starts = _starts(asked, data, backbone, pairs.kind(reader))
+    own = Cells(asked, data, title)
     if asked.only == "train":
-        sys.exit(0)
-    source, test = judging.pool(data, own), judging.tested(data, own)
-    same = {"begin": asked.begin, "more": asked.more, "small": loaded.fingerprint, "test": len(test)}
-    rows = [_copied(own, test)]
-    for shots in asked.shots:
-        for seed in asked.seeds:
-            for arm in asked.arms:
-                key = {**same, "arm": arm, "shots": shots, "seed": seed, "rates": judging.RATES}
-                key |= {"steps": judging.STEPS[shots], "rows": judging.ROWS}
-
-                def made(arm: str = arm, shots: int = shots, seed: int = seed) -> dict[str, Any]:
-                    rate = _rate(asked, same, arm, backbone, starts[arm], own, source)
-                    print(f"{time.strftime('%H:%M:%S')} {arm}, {shots} pairs, draw {seed}", file=sys.stderr, flush=True)
-                    task = judging.drawn(source, own, shots, seed)
-                    found = judging.turn(backbone, starts[arm], own, task, shots, rate, test)
-                    return {**found, "rate": rate}
-
-                found = parts.part(asked.parts, f"{arm}-{shots}-{seed}", key, made)
-                rows.append({"arm": arm, "shots": shots, "seed": seed, **found})
-    if asked.only == "judge":
-        sys.exit(0)
-    return [{**row, "wanted": [one.targets[0] for one in test]} for row in rows]
-
-
-def _rate(asked: argparse.Namespace, same: dict[str, Any], arm: str, backbone: Any, *rest: Any) -> float:
-    from bench.translating import judging
-
-    key = {**same, "arm": arm, "rates": judging.RATES, "held": judging.HELD}
-    return float(parts.part(asked.parts, f"rate-{arm}", key, lambda: judging.best_rate(backbone, *rest, seed=99)))
+        for arm in asked.arms:
+            if arm in TRAINED:
+                own.start(arm)
+        return [], "", {}
+    rows = [_copied(own.own, own.test)]
+    for cell in own.all():
+        if asked.kept:
+            found = parts.kept(asked.parts, own.name(cell), own.key(cell))
+        else:
+            found = parts.part(asked.parts, own.name(cell), own.key(cell), lambda: own.made(cell))  # noqa: B023
+        rows += [] if found is None else [{**cell._asdict(), **found}]
+    wanted = [one.targets[0] for one in own.test]
+    return [{**row, "wanted": wanted} for row in rows], own.cut(), own.own.signatures()
 
 
 def _copied(own: Any, test: Sequence[Any]) -> dict[str, Any]:
@@ -117,28 +117,6 @@ def _copied(own: Any, test: Sequence[Any]) -> dict[str, Any]:
     answers = [Sentence(one.source, 0.0, 0, True) for one in test]
     return {"arm": "copy", "shots": 0, "seed": 0, "said": [one.source for one in test],
             "measures": own.measure(answers, test)}  # fmt: skip
-
-
-def _starts(asked: argparse.Namespace, data: Path, backbone: Any, own: Any) -> dict[str, Any]:
-    """theta of each arm, trained where it is not there yet."""
-    import torch
-
-    from bench.translating import training
-    from quickstudy.core.tensors import load_tensors, save_tensors
-
-    def theta(name: str, start: Any, examples: int) -> Any:
-        folder = asked.weights / f"{name}-{asked.begin}-{examples}"
-        if not (folder / "theta").is_file():
-            folder.mkdir(parents=True, exist_ok=True)
-            save_tensors(folder / "theta", training.trained(name, start, backbone, own, data, examples, folder), {})
-        return load_tensors(folder / "theta")[0]
-
-    found = {"random weights": backbone.init(torch.Generator().manual_seed(0))}
-    trained = [arm for arm in asked.arms if arm != "random weights"]
-    if trained:
-        begin = theta("begin", None, asked.begin)
-        found |= {arm: theta(arm, begin, asked.more) for arm in trained}
-    return found
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 from tiny import backbone, refused, run
 
 import quickstudy as qs
-from quickstudy.core.types import QuickstudyError
+from quickstudy.core.types import QuickstudyError, QuickstudyWarning
 
 RELATED = [
     ("<e1>Ada</e1> is the child of <e2>Byron</e2>", "child"),
@@ -143,3 +143,81 @@ def test_a_text_file_without_a_text(model: str, tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_text("\n \n", encoding="utf-8")
     with pytest.raises(QuickstudyError, match="there is nothing in it"):
         qs.load(model).learn(tmp_path / "empty.txt", kind="language_model")
+
+
+LONG = {
+    "matching": [{"query": "where " * 300, "right": "at home"}, {"query": "when", "right": "noon " * 300}],
+    "tagging": [{"text": "A" * 900 + " lived", "spans": [{"start": 0, "end": 900, "type": "person"}]}],
+    "relation": [
+        {"text": "<e1>Ada</e1> " + "and so " * 300 + "in <e2>Rome</e2>", "label": "place"},
+        *STORED["relation"],
+    ],
+    "answering": [{"question": "who went? " * 99, "context": "Zed went", "answers": "Zed"}],
+    "extracting": [{"document": "李明住在上海。" * 99 + "王芳来了。", "summary": "李明住在上海。"}],
+}
+CUT = {"matching": 2}
+"""how many of the examples are longer than is read; one elsewhere"""
+
+
+@pytest.mark.parametrize("kind", LONG)
+def test_what_is_not_read_is_counted_and_said(kind: str, model: str, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(json.dumps(row) + "\n" for row in LONG[kind]), encoding="utf-8")
+    learned = run("learn", rows, "--kind", kind, "-o", tmp_path / "a.qs", "--model", model, "--json")
+    assert learned.exit_code == 0, learned.output
+    assert json.loads(learned.stdout)["cut"] == CUT.get(kind, 1)
+    assert f"{CUT.get(kind, 1)} of {len(LONG[kind])} examples" in learned.stderr
+    done = run("predict", tmp_path / "a.qs", rows)
+    assert json.loads(done.stdout.splitlines()[0])["cut"] > 0, done.output
+    assert "1 row holds more than" in done.stderr
+
+
+def test_of_a_long_text_that_is_read_in_windows_nothing_is_cut(model: str, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    row = {"text": "Ada lived " * 99, "spans": [{"start": 0, "end": 3, "type": "person"}]}
+    rows.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    learned = run("learn", rows, "--kind", "tagging", "-o", tmp_path / "a.qs", "--model", model, "--json")
+    assert json.loads(learned.stdout)["cut"] == 0 and "longer" not in learned.stderr
+
+
+def test_candidates_that_are_not_read_whole_are_counted(model: str) -> None:
+    with pytest.warns(QuickstudyWarning, match="1 of 2 other candidates is longer"):
+        task = qs.load(model).learn(STORED["matching"], ["noon " * 200, "never"], kind="matching")
+    assert task.predict([{"query": "when", "candidates": ["noon " * 200, "never"]}])[0].cut > 100
+    assert task.predict([{"query": "when", "candidates": ["noon", "never"]}])[0].cut == 0
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"query": "where is milk kept?", "candidates": [], "right": "the fridge"},
+        {"question": {"stem": "牛奶在哪里？", "choices": []}, "answerKey": "A"},
+    ],
+)
+def test_an_empty_list_of_candidates_is_refused_with_its_line(row: dict[str, Any], model: str, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
+    said = refused("learn", rows, "--kind", "matching", "-o", tmp_path / "a.qs", "--model", model)
+    assert "rows.jsonl, line 1: the list of candidates is empty" in said
+
+
+def test_rows_that_were_left_out_are_said_to_be(model: str, tmp_path: Path) -> None:
+    rows = tmp_path / "fragen.csv"
+    rows.write_text("question,context,answer\n谁？,王芳来了。,王芳\n在哪里？,下雨了。,上海\n", encoding="utf-8")
+    learned = run("learn", rows, "--kind", "answering", "-o", tmp_path / "a.qs", "--model", model)
+    assert learned.stderr.count("warning: fragen.csv, line 3") == 1
+    assert "the answer '上海' does not stand in its context; it was left out" in learned.stderr
+    rows.write_text("question,answer\nwhere?,\nwhen?,at nine\n", encoding="utf-8")
+    learned = run("learn", rows, "--kind", "matching", "-o", tmp_path / "b.qs", "--model", model)
+    assert "fragen.csv, line 2: nothing says what answers it" in learned.stderr
+
+
+def test_a_kind_s_settings_on_the_command_line(model: str, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(json.dumps(row) + "\n" for row in STORED["extracting"]), encoding="utf-8")
+    given = ("-o", tmp_path / "a.qs", "--model", model)
+    learned = run("learn", rows, "--kind", '{name = "extracting", sentences = 1}', *given)
+    assert learned.exit_code == 0, learned.output
+    assert qs.open(tmp_path / "a.qs").kind.sentences == 1
+    assert "no name, and no table" in refused("learn", rows, "--kind", '{name = "extracting"', *given)
+    assert "near: sentences" in refused("learn", rows, "--kind", '{name = "extracting", sentence = 1}', *given)

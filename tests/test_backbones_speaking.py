@@ -8,6 +8,7 @@ from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
 from quickstudy.backbones.bytelevel import train
+from quickstudy.backbones.encoder import Encoder
 from quickstudy.backbones.loading import load
 from quickstudy.backbones.speaking import Speaking, speaking
 from quickstudy.core.types import GIVEN, IGNORE, WRITTEN, Limits, QuickstudyError, Text
@@ -206,6 +207,36 @@ def test_an_encoder_decoder_still_reads_by_its_encoder(opened) -> None:
     else:
         assert isinstance(ours, Speaking)
         assert ours.units({}, text).shape == (1, 1, 16)
+
+
+def test_what_rows_begin_with_in_common_is_read_once(opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of unlike lengths behind the same examples are gone on with as each alone."""
+    name, _, ours, reader = opened
+    frame = framed(reader)
+    shown = rows(frame, reader, [PAIRS[0][0] * 5], [None], 32).text.tokens[0, :-1].tolist()
+    each = [shown + rows(frame, reader, [a], [None], 8).text.tokens[0].tolist()[1:] for a, _ in PAIRS]
+    each = [[token for token in row if token] for row in each]
+    tokens = torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in each], batch_first=True)
+    role = (tokens != 0).byte() * GIVEN
+    read: list[int] = []
+    real = Encoder.runs
+
+    def counted(self, params):
+        run = real(self, params)
+        return lambda tokens, *more: (read.append(tokens.numel()), run(tokens, *more))[1]
+
+    monkeypatch.setattr(Encoder, "runs", counted)
+    text = Text(tokens, role, torch.zeros(len(tokens), 1, 1, 2).long())
+    for beams in (1, 3):
+        limits = Limits(8, frame.end, beams=beams)
+        read.clear()
+        found = ours.write({}, text, limits)
+        assert (read[0] < tokens.numel()) == (name in DECODERS)
+        for row, given in enumerate(map(torch.tensor, each)):
+            spans = torch.zeros(1, 1, 1, 2).long()
+            alone = ours.write({}, Text(given[None], torch.full_like(given, GIVEN)[None].byte(), spans), limits)
+            assert _said(alone.tokens[0]) == _said(found.tokens[row])
+            torch.testing.assert_close(alone.likelihood[0], found.likelihood[row], rtol=1e-4, atol=1e-4)
 
 
 def _said(tokens: torch.Tensor) -> list[int]:

@@ -55,6 +55,26 @@ def test_committed_results_have_the_agreed_form(path: Path) -> None:
     assert json.loads(path.with_suffix(".txt").read_text().splitlines()[-1]) == document
 
 
+def test_kinds_takes_bars_and_intervals_from_results_that_are_kept(tmp_path: Path) -> None:
+    kept = {
+        "bars": [{"name": "above_LR_at_1", "figure": 6.0, "bar": 5.0, "wanted": "at least", "met": True}],
+        "differences": {"frozen + LR, 1 shot": {"mean": 0.06, "low": 0.04, "high": 0.08}},
+        "seeds": [0, 1, 2],
+        "date": "2026-01-02T03:04:05+00:00",
+    }
+    (tmp_path / "relation.json").write_text(json.dumps(kept))
+    command = [sys.executable, "-m", "bench.kinds", "--only", "relation", "--results", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    document = json.loads(done.stdout.splitlines()[-1])
+    check(document)
+    assert [(bar["name"], bar["met"]) for bar in document["bars"]] == [("relation: above_LR_at_1", True)]
+    assert document["intervals"] == {"relation: above_LR_at_1": [4.0, 8.0]}
+    assert document["from"] == {"relation": "bench/results/relation.json, 2026-01-02"} and document["draws"] == {
+        "relation": 3
+    }
+    assert "4 to 8" in done.stdout and "Fewer than 5 draws: relation (3)" in done.stdout
+
+
 def test_a_bar_is_met_exactly_where_its_figure_reaches_it(capsys: pytest.CaptureFixture[str]) -> None:
     bars = [
         Bar("a", 2.0, 2.0, "at most"),

@@ -82,7 +82,7 @@ def test_a_sentence_whose_columns_differ_is_left_out_and_reported(tmp_path: Path
     path = made(tmp_path, "a.conll", "New B-place\nYork\n\nRome B-place\n")
     found, problems = read(path)
     assert found == [("Rome", [("Rome", "place")])]
-    assert problems == ["a.conll, line 2: this line has 1 columns where others have 2"]
+    assert problems == ["a.conll, line 2: this line has 1 column where others have 2; it was left out"]
     with pytest.raises(QuickstudyError, match=r"line 2.*correct it or remove it"):
         list(records(path))
 

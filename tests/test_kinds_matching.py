@@ -59,7 +59,7 @@ def test_a_candidate_is_read_as_it_stands() -> None:
         ("", "query is empty"),
         ([], "query is empty"),
         ({"query": "a", "candidates": []}, "list of candidates is empty"),
-        ({"query": "a", "candidates": ["b", " b "]}, "1 different candidates"),
+        ({"query": "a", "candidates": ["b", " b "]}, "1 different candidate;"),
         ({"query": ["a", {}]}, "is not a text"),
         ({"candidates": ["a", "b"]}, "query is empty"),
     ],

@@ -152,3 +152,17 @@ def test_texts_and_vectors_are_not_mixed_up(tmp_path: Path) -> None:
         student.learn([([1, 2, 3, 4], "a")], kind="vectors")
     with pytest.raises(QuickstudyError, match="leave the budget out"):
         student.learn(rows()[::9], kind="vectors", budget="10s")
+
+
+def test_the_command_line_needs_no_kind_for_vectors(tmp_path: Path) -> None:
+    """Rows of features, whose student judges nothing else, are learned and evaluated beside the baselines."""
+    given = tmp_path / "iris.jsonl"
+    lines = [json.dumps({"features": features, "label": label}) for features, label in rows()]
+    given.write_text("\n".join(lines), encoding="utf-8")
+    learned = tiny.run("learn", given, "--model", "vectors:4", "-o", tmp_path / "iris.qs")
+    assert learned.exit_code == 0, learned.output
+    assert isinstance(quickstudy.open(tmp_path / "iris.qs").kind, Vectors)
+    shape = ("--shots", "5", "--episodes", "2", "--queries", "5")
+    done = tiny.run("evaluate", given, "--model", "vectors:4", *shape, "-o", tmp_path / "report", "--json")
+    assert done.exit_code == 0, done.output
+    assert "frozen_linear" in done.stdout and "fine_tune" not in done.stdout

@@ -23,10 +23,12 @@ from quickstudy.config import LEARNERS, build
 from quickstudy.core.scoring import scorer
 from quickstudy.core.types import GIVEN, IGNORE, WRITTEN, Episode, QuickstudyError, QuickstudyWarning
 from quickstudy.kinds.language_model import LanguageModel
+from quickstudy.kinds.rewards import bleu
 from quickstudy.kinds.writing import Writing
 from quickstudy.kinds.written import Sample, Sentence
 from quickstudy.kinds.written_measures import measured
 from quickstudy.learners.fine_tune import FineTune
+from quickstudy.learners.policy_gradient import answers, uniforms
 from quickstudy.meta import meta_train
 from quickstudy.text.frames import framed
 from quickstudy.text.reader import Reader
@@ -119,6 +121,27 @@ def test_a_learner_moves_what_writes_or_says_that_it_cannot(name: str) -> None:
     if name not in STAYS and name != "learned_optimizer":
         before, after = (own.loss(learner.predict(theta, at, support), support) for at in ({}, adapted))
         assert after < before
+
+
+def test_a_policy_follows_bleu() -> None:
+    """A step along its slopes raises the BLEU that is expected of the query."""
+    own = kind()
+    table = {"name": "policy_gradient", "inner": {"name": "maml", "order": 1}, "pairs": 32}
+    learner = build(LEARNERS, table, "here", {"backbone": backbone("last(1)")})
+    support, query = own.encode(examples(own)[:2], ANSWER), own.encode(examples(own)[:2], ANSWER)
+    task = Episode(support, query, own.loss, bleu)
+    theta = {key: value.double() for key, value in learner.init(torch.Generator().manual_seed(0)).items()}
+    slopes, _ = learner.meta_gradient(theta, task, torch.Generator().manual_seed(0))
+    assert slopes.keys() == theta.keys() and all(value.isfinite().all() for value in slopes.values())
+    length = sum(value.square().sum() for value in slopes.values()).sqrt()
+    moved = {key: value - slopes[key] / length for key, value in theta.items()}
+
+    def rewarded(at) -> float:
+        scores = learner.predict(at, learner.adapt(at, support, own.loss), query)
+        drawn = uniforms(scores, query, 64, torch.Generator().manual_seed(1)).flatten(0, 1)
+        return float(torch.stack([bleu(answers(scores, query, each), query) for each in drawn]).mean())
+
+    assert rewarded(moved) > 1.1 * rewarded(theta) > 0
 
 
 @pytest.mark.parametrize("name", ["maml", "meta_sgd", "imaml", "in_context"])
@@ -241,6 +264,8 @@ def test_measures_are_those_of_the_field_s_libraries() -> None:
         max(scorer_.score(ref, text)["rougeL"].fmeasure for ref in own) for text, own in zip(said, refs, strict=True)
     ]
     assert found["rougeL"] == pytest.approx(sum(best) / 3)
+    chinese = measured(["李明住在上海"], [["李明住在北京"]], "rouge", "zh")  # of six characters four are shared
+    assert chinese["rougeL"] == pytest.approx(4 / 6) and chinese["rouge2"] == pytest.approx(3 / 5)
     assert measured(["a  b", "c"], [["a b"], ["d", "c"]], "exact", "13a")["exact"] == 1.0
     assert "nrefs:1" in kind().signatures()["bleu"] and "nc:6" in kind().signatures()["chrf"]
     assert measured(["我喜欢吃苹果和香蕉"], [["我喜欢吃苹果和香蕉"]], "bleu", "zh")["bleu"] == pytest.approx(1.0)

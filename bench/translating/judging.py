@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.translating import pairs
+from bench.translating.pairs import Pair
 from quickstudy.backbones.speaking import Speaking
 from quickstudy.core.scoring import scorer
 from quickstudy.core.types import Draw, Params
@@ -25,18 +26,16 @@ RATES = (5e-4, 2e-3)
 ANY = 10_000
 """characters: nothing is left out"""
 TUNED_ON, HELD = 100, 60
-TESTED = 200
-"""sentences of the test set"""
 
 
-def pool(data: Path, own: Writing) -> Source:
-    return Source("en-cs", tuple(own.read(row) for row in pairs.records(data, pairs.NEW, ANY)), {"answer": ""})
+def pool(data: Path, own: Writing, title: str, pair: Pair) -> Source:
+    return Source(title, tuple(own.read(row) for row in pairs.records(data, pair.pool, ANY)), {"answer": ""})
 
 
-def tested(data: Path, own: Writing) -> list[Sample]:
+def tested(data: Path, own: Writing, pair: Pair) -> list[Sample]:
     """A fixed part of the test set, from first to last."""
-    every = [own.read(row) for row in pairs.records(data, pairs.NEW_TEST, ANY)]
-    return [every[place * len(every) // TESTED] for place in range(TESTED)] if len(every) > TESTED else every
+    every, many = [own.read(row) for row in pairs.records(data, pair.test, ANY)], pair.tested
+    return [every[place * len(every) // many] for place in range(many)] if len(every) > many else every
 
 
 def drawn(source: Source, own: Writing, shots: int, seed: int) -> Draw:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from quickstudy.episodes.sources import Source
 from quickstudy.kinds.writing import Writing
@@ -19,19 +19,37 @@ TRAIN = {
 }
 WEIGHTS = {"en-de": 3.0, "en-fr": 3.0}
 """how often a pair is drawn, beside 1 for the others: its sentences are of the sort that is asked for"""
-NEW, NEW_TEST = "development/multi30k/en-cs.valid", "development/multi30k/en-cs.test_2016_flickr"
+
+
+class Pair(NamedTuple):
+    """A language pair that is learned anew."""
+
+    pool: str
+    test: str
+    tokens: int
+    """of what is written at most; the new language's words are in many pieces, since the vocabulary was made without
+    them"""
+    tested: int
+    """sentences of the test set"""
+
+
+NEW = {
+    "en-cs": Pair("development/multi30k/en-cs.valid", "development/multi30k/en-cs.test_2016_flickr", 80, 200),
+    "en-ne": Pair("development/flores_v1/en-ne.valid", "development/flores_v1/en-ne.devtest", 90, 100),
+}
+"""of Nepali, every letter is two or three tokens, so that most sentences are written in part"""
 LONGEST = 72
 """characters; training pairs with a longer side are left out, and no others"""
-TOKENS, NEW_TOKENS = 44, 80
-"""of what is written at most; the new pair's words are in many pieces, since the vocabulary was made without them"""
+TOKENS = 44
+"""of what is written at most"""
 
 
 def kind(reader: Reader) -> Writing:
     return Writing(reader, longest=TOKENS)
 
 
-def new_kind(reader: Reader) -> Writing:
-    return Writing(reader, longest=NEW_TOKENS)
+def new_kind(reader: Reader, pair: Pair) -> Writing:
+    return Writing(reader, longest=pair.tokens)
 
 
 def records(folder: Path, name: str, longest: int = LONGEST) -> list[dict[str, Any]]:

@@ -14,45 +14,42 @@ RESAMPLES = 400
 MEASURES = ("bleu", "chrf")
 
 
-def tables(
-    out: Output, rows: Sequence[dict[str, Any]], arms: Sequence[str], meta: Sequence[str], shots: Sequence[int]
-) -> dict[str, Any]:
+def tables(out: Output, title: str, rows: Sequence[dict[str, Any]], meta: Sequence[str]) -> dict[str, Any]:
     """Points (0 to 100). What each arm reaches, and the meta-trained ones minus plain transfer."""
-    out.say("English to Czech (multi30k), a Transformer of 2 layers from random weights; greedy; sacrebleu.")
+    arms = list(dict.fromkeys(row["arm"] for row in rows))
+    shots = sorted({row["shots"] for row in rows} - {0})
     by_shots: dict[str, Any] = {}
     statistics = {measure: _statistics(rows, measure) for measure in MEASURES}
     for measure in MEASURES:
-        drawn = {name: resampled(statistics[measure], rows, measure, *name) for name in _cells(rows)}
-        cells = {
-            (arm, many): {"mean": _mean(rows, arm, many, measure), **_ends(values)}
-            for (arm, many), values in drawn.items()
-        }
-        lines = [
-            (arm, *(_cell(cells.get((arm, 0 if arm == "copy" else many))) for many in shots)) for arm in ("copy", *arms)
-        ]
-        out.table(f"{measure}, with 95 % over draws and sentences", ("", *(f"{many} pairs" for many in shots)), lines)
+        cells = {cell: _found(statistics[measure], rows, measure, *cell) for cell in _cells(rows)}
+        lines = [(arm, *(_cell(cells.get((arm, 0 if arm == "copy" else many))) for many in shots)) for arm in arms]
+        told = f"{title}: {measure}, with 95 % over draws and sentences [draws]"
+        out.table(told, ("", *(f"{many} pairs" for many in shots)), lines)
         by_shots |= {f"{arm} {measure} {many}": cell for (arm, many), cell in cells.items()}
     gaps = {
         f"{arm} {measure} {many}": _gap(statistics[measure], rows, measure, arm, many)
         for measure in MEASURES for arm in meta for many in shots
-        if {(arm, many), ("plain", many)} <= set(_cells(rows))
+        if _seeds(rows, arm, many) & _seeds(rows, "plain", many)
     }  # fmt: skip
     out.table(
-        "minus plain transfer, on the same draws and sentences",
-        ("", "pairs", "difference", "95 %"),
+        f"{title}: minus plain transfer, on the same draws and sentences",
+        ("", "pairs", "draws", "difference", "95 %"),
         [
-            (f"{arm}, {measure}", many, f"{gap['mean']:+.2f}", f"{gap['low']:+.2f} to {gap['high']:+.2f}")
+            (f"{arm}, {measure}", many, str(gap["draws"]), f"{gap['mean']:+.2f}",
+             f"{gap['low']:+.2f} to {gap['high']:+.2f}")
             for name, gap in gaps.items()
             for arm, measure, many in [name.split()]
         ],
-    )
-    return {"by_shots": by_shots, "gaps": gaps, "rates": {row["arm"]: row.get("rate") for row in rows}}
+    )  # fmt: skip
+    rates = {row["arm"]: row["rate"] for row in rows if "rate" in row}
+    return {"by_shots": by_shots, "gaps": gaps, "rates": rates}
 
 
-def resampled(statistics: dict[Any, Any], rows: Any, measure: str, arm: str, shots: int, seed: int = 0) -> np.ndarray:
+def resampled(
+    statistics: dict[Any, Any], measure: str, arm: str, shots: int, seeds: Sequence[int], seed: int = 0
+) -> np.ndarray:
     """(RESAMPLES,) the measure on draws and sentences drawn again, the mean over draws; the same for every arm."""
     rng = np.random.default_rng(seed)
-    seeds = sorted(row["seed"] for row in rows if (row["arm"], row["shots"]) == (arm, shots))
     count = len(next(iter(statistics.values())))
     metric = _metric(measure)
     found = []
@@ -89,10 +86,18 @@ def curve(path: Path, by_shots: dict[str, Any]) -> None:
     figure.savefig(path)
 
 
+def _found(statistics: dict[Any, Any], rows: Any, measure: str, arm: str, shots: int) -> dict[str, float]:
+    seeds = sorted(_seeds(rows, arm, shots))
+    mean = _mean(rows, arm, shots, measure, seeds)
+    return {"mean": mean, **_ends(resampled(statistics, measure, arm, shots, seeds)), "draws": len(seeds)}
+
+
 def _gap(statistics: dict[Any, Any], rows: Any, measure: str, arm: str, shots: int) -> dict[str, float]:
-    drawn = resampled(statistics, rows, measure, arm, shots) - resampled(statistics, rows, measure, "plain", shots)
-    mean = _mean(rows, arm, shots, measure) - _mean(rows, "plain", shots, measure)
-    return {"mean": mean, **_ends(drawn)}
+    """On the draws that both have."""
+    seeds = sorted(_seeds(rows, arm, shots) & _seeds(rows, "plain", shots))
+    ours, plain = (resampled(statistics, measure, each, shots, seeds) for each in (arm, "plain"))
+    mean = _mean(rows, arm, shots, measure, seeds) - _mean(rows, "plain", shots, measure, seeds)
+    return {"mean": mean, **_ends(ours - plain), "draws": len(seeds)}
 
 
 def _statistics(rows: Sequence[dict[str, Any]], measure: str) -> dict[Any, np.ndarray]:
@@ -118,8 +123,13 @@ def _cells(rows: Sequence[dict[str, Any]]) -> list[tuple[str, int]]:
     return list(dict.fromkeys((row["arm"], row["shots"]) for row in rows))
 
 
-def _mean(rows: Sequence[dict[str, Any]], arm: str, shots: int, measure: str) -> float:
-    return 100 * fmean(row["measures"][measure] for row in rows if (row["arm"], row["shots"]) == (arm, shots))
+def _seeds(rows: Sequence[dict[str, Any]], arm: str, shots: int) -> set[int]:
+    return {row["seed"] for row in rows if (row["arm"], row["shots"]) == (arm, shots)}
+
+
+def _mean(rows: Sequence[dict[str, Any]], arm: str, shots: int, measure: str, seeds: Sequence[int]) -> float:
+    own = [row for row in rows if (row["arm"], row["shots"]) == (arm, shots) and row["seed"] in seeds]
+    return 100 * fmean(row["measures"][measure] for row in own)
 
 
 def _ends(values: np.ndarray) -> dict[str, float]:
@@ -128,4 +138,4 @@ def _ends(values: np.ndarray) -> dict[str, float]:
 
 
 def _cell(cell: dict[str, float] | None) -> str:
-    return "" if cell is None else f"{cell['mean']:.2f} ({cell['low']:.2f} to {cell['high']:.2f})"
+    return "" if cell is None else f"{cell['mean']:.2f} ({cell['low']:.2f} to {cell['high']:.2f}) [{cell['draws']}]"

@@ -26,7 +26,7 @@ from quickstudy.kinds.language_model import LanguageModel
 from quickstudy.kinds.matching import Matching as MatchingKind
 from quickstudy.kinds.multilabel import MultiLabel
 from quickstudy.kinds.relation import Relation
-from quickstudy.kinds.rewards import exact_match, example_f1, macro_f1
+from quickstudy.kinds.rewards import bleu, exact_match, example_f1, macro_f1
 from quickstudy.kinds.tagging import Tagging
 from quickstudy.kinds.vectors import Vectors
 from quickstudy.kinds.writing import Writing
@@ -141,7 +141,12 @@ WRITING: tuple[type, ...] = (Writing, LanguageModel)
 """Kinds whose classes are the vocabulary of a model that writes."""
 UNLABELLED: tuple[type, ...] = (*WRITING, Answering)
 """Kinds whose classes are none that a user names."""
-REWARDS: Mapping[str, Reward] = {"exact_match": exact_match, "macro_f1": macro_f1, "example_f1": example_f1}
+REWARDS: Mapping[str, Reward] = {
+    "exact_match": exact_match,
+    "macro_f1": macro_f1,
+    "example_f1": example_f1,
+    "bleu": bleu,
+}
 
 
 def build(catalogue: Mapping[str, type], table: Mapping[str, Any], where: str, given: Mapping[str, Any]) -> Any:

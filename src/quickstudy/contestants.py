@@ -1,10 +1,11 @@
 """Who takes part in a meta-test: a student, and the baselines over the same backbone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from quickstudy import config
 from quickstudy.authors import author, is_author
 from quickstudy.backbones.loaded import Loaded, device_for
+from quickstudy.backbones.vectors import width_of
 from quickstudy.core.types import QuickstudyError
 from quickstudy.evaluation.metatest import Contestant
 from quickstudy.student import DEFAULT_LEARNER, Student, backbone, fresh
@@ -25,6 +26,11 @@ WITHOUT = {
 """what one would use without meta-learning, and what a sentence calls it"""
 NEED_EXAMPLES = ("frozen_linear", "neighbours", "fine_tune:last(2)")
 """to whom all classes are alike without an example"""
+
+
+def fitting(student: Student, written: Iterable[str]) -> tuple[str, ...]:
+    """Without learners that move weights, where there are none: of given vectors."""
+    return tuple(each for each in written if ":" not in each or width_of(student.loaded.name) is None)
 
 
 def contestants(student: Student, written: Sequence[str] = BASELINES) -> Mapping[str, Contestant]:

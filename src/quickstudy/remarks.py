@@ -7,10 +7,11 @@ from quickstudy import budgets, config
 from quickstudy.backbones.languages import warn_about
 from quickstudy.backbones.loaded import Loaded
 from quickstudy.backbones.vectors import width_of
-from quickstudy.core.protocols import TaskKind
+from quickstudy.core.protocols import Cutting, TaskKind
 from quickstudy.core.types import QuickstudyError
 from quickstudy.kinds import labelled
 from quickstudy.kinds.labelled import Labelled
+from quickstudy.kinds.matching import Matching
 from quickstudy.kinds.vectors import Vectors
 from quickstudy.starts import start_for
 from quickstudy.text.names import named
@@ -26,8 +27,18 @@ def on_task(loaded: Loaded, kind: TaskKind, classes: Mapping[str, str], examples
     if isinstance(kind, config.LABELLED):
         return on_classes(classes, examples) + on_texts(loaded, kind.reader, examples, classes)
     texts = [text for example in examples for text in kind.texts(example)]
-    doubt = warn_about(texts or list(classes), loaded.languages)
-    return [doubt] if doubt else []
+    found = [warn_about(texts or list(classes), loaded.languages)]
+    if not isinstance(kind, config.WRITING):  # which say so themselves, as they encode
+        found.append(_cut_short(unread(kind, examples), len(examples), "example", loaded))
+    if isinstance(kind, Matching):
+        others = list(classes.keys() - {name for example in examples for name in kind.labels(example)})
+        found.append(_cut_short(sum(map(bool, kind.reader.unread(others))), len(others), "other candidate", loaded))
+    return [sentence for sentence in found if sentence]
+
+
+def usual(loaded: Loaded) -> str | None:
+    """The kind of tasks where nobody says one; None: as the labels show."""
+    return "vectors" if width_of(loaded.name) is not None else None
 
 
 def on_start(origin: str, kind: str | Mapping[str, Any] | None) -> list[str]:
@@ -48,12 +59,7 @@ def on_texts(loaded: Loaded, reader: Reader, examples: Sequence[Labelled], names
     """Sentences on texts (where there are none, `names`) of another language, and on texts that are read in part."""
     texts = [text for example in examples for text in labelled.texts(example)]
     found = [warn_about(texts or list(names), loaded.languages)]
-    count = cut(reader, map(labelled.texts, examples))
-    if count:
-        found.append(
-            f"{count} of {len(examples)} examples {'is' if count == 1 else 'are'} longer than {loaded.name} reads "
-            f"({loaded.limit} tokens); the rest of {'it' if count == 1 else 'them'} was not seen"
-        )
+    found.append(_cut_short(cut(reader, map(labelled.texts, examples)), len(examples), "example", loaded))
     return [sentence for sentence in found if sentence]
 
 
@@ -71,10 +77,22 @@ def on_classes(classes: Mapping[str, str], examples: Iterable[Labelled]) -> list
 
 def cut(reader: Reader, examples: Iterable[tuple[str, ...]]) -> int:
     """How many examples, by their texts, are longer than the backbone reads. Only those that may be are tokenised."""
-    room = reader.limit - 2 - len(reader.prompt)  # a token takes a byte at least, but for the two at the ends
-    long = [texts for texts in examples if any(_bytes(text) > room for text in texts)]
+    long = [texts for texts in examples if any(map(reader.may_cut, texts))]
     return int((reader.read(long).cut > 0).sum()) if long else 0
 
 
-def _bytes(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+def unread(kind: TaskKind, examples: Sequence[Any]) -> int:
+    """Of how many examples the backbone reads a part alone."""
+    if isinstance(kind, config.LABELLED):
+        return cut(kind.reader, map(labelled.texts, examples))
+    return sum(map(bool, kind.unread(examples))) if isinstance(kind, Cutting) else 0
+
+
+def _cut_short(count: int, of: int, what: str, loaded: Loaded) -> str | None:
+    """A sentence on what is read in part; None where all is read."""
+    if not count:
+        return None
+    return (
+        f"{count} of {of} {what}s {'is' if count == 1 else 'are'} longer than {loaded.name} reads "
+        f"({loaded.limit} tokens); the rest of {'it' if count == 1 else 'them'} was not seen"
+    )

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from quickstudy.core.types import PADDING, WRITTEN
 
+WORTH = 16
+"""tokens that rows have in common, from which on they are read apart"""
 Run = Callable[..., Tensor]
 """(tokens (B, S), role (B, S)) -> hidden (B, S, D); with a cache also (past, sees (B, S, T), place (B, S))"""
 
@@ -23,13 +25,38 @@ class ReadingOn(Protocol):
         """Goes on with the rows that `index` names, some perhaps twice."""
 
 
-def begun(run: Run, tokens: Tensor, role: Tensor, cache: Callable[[], Any] | None) -> tuple[ReadingOn, Tensor]:
-    """The rows (n, S), all GIVEN, and the hidden states (n, D) of their last tokens."""
+def begun(
+    run: Run, tokens: Tensor, role: Tensor, cache: Callable[[], Any] | None, common: int = 0
+) -> tuple[ReadingOn, Tensor]:
+    """The rows (n, S), all GIVEN, and the hidden states (n, D) of their last tokens. The first `common` tokens, the
+    same in all rows, are read once; only a model whose tokens see none behind them may be asked for that."""
     last = (role != PADDING).sum(1) - 1
     past = None if cache is None else cache()
-    hidden = run(tokens, role) if past is None else run(tokens, role, past)
-    found = hidden[torch.arange(len(last), device=last.device), last]
+    if past is None:
+        hidden = run(tokens, role)
+    elif common:
+        hidden = _behind(run, tokens, role, past, common)
+    else:
+        hidden = run(tokens, role, past)
+    found = hidden[torch.arange(len(last), device=last.device), last - common]
     return (Again(run, tokens, role) if past is None else Cached(run, past, role)), found
+
+
+def in_common(tokens: Tensor, role: Tensor) -> int:
+    """How many tokens all rows begin with, one less than the shortest row at most; 0 where they are few."""
+    shortest = int((role != PADDING).sum(1).min()) if len(tokens) > 1 else 0
+    same = (tokens[:, : max(0, shortest - 1)] == tokens[:1, : max(0, shortest - 1)]).all(0)
+    found = int(same.long().cumprod(0).sum())
+    return found if found >= WORTH else 0
+
+
+def _behind(run: Run, tokens: Tensor, role: Tensor, past: Any, common: int) -> Tensor:
+    """Hidden states (n, S - common, D) behind what was read once."""
+    run(tokens[:1, :common], role[:1, :common], past)
+    past.batch_select_indices(torch.zeros(len(tokens), dtype=torch.long, device=tokens.device))
+    place = torch.arange(tokens.shape[1], device=tokens.device)
+    sees = (place[common:, None] >= place) & (role != PADDING)[:, None]
+    return run(tokens[:, common:], role[:, common:], past, sees, place[common:].expand(len(tokens), -1))
 
 
 class Cached:

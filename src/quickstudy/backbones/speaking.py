@@ -15,7 +15,7 @@ from torch import Tensor
 
 from quickstudy.backbones.encoder import Encoder
 from quickstudy.backbones.passages import Passages
-from quickstudy.backbones.reading_on import begun
+from quickstudy.backbones.reading_on import begun, in_common
 from quickstudy.backbones.searching import beams, one_by_one
 from quickstudy.backbones.vocabulary import is_low, placed, said
 from quickstudy.backbones.writing import Writing
@@ -110,9 +110,9 @@ class Speaking:
         device = self.encoder.device
         longest = int((text.role != PADDING).sum(1).max())
         run = self.encoder.runs(params)
-        reading, hidden = begun(
-            run, text.tokens[:, :longest].to(device), text.role[:, :longest].to(device), self.writes.cache
-        )
+        tokens, role = text.tokens[:, :longest].to(device), text.role[:, :longest].to(device)
+        common = in_common(tokens, role) if self.writes.past is not None else 0
+        reading, hidden = begun(run, tokens, role, self.writes.cache, common)
         say = self._saying(params)
         if limits.beams > 1:
             return beams(reading, hidden, say, limits)

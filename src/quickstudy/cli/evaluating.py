@@ -69,6 +69,7 @@ def evaluate(
       quickstudy evaluate --pretext corpus --model runs/own/student.qs
     """
     from quickstudy import contestants as who
+    from quickstudy import remarks
     from quickstudy.cli import pretexts, unseen
     from quickstudy.cli.places import check_place, columns_of, kind_of
     from quickstudy.episodes.exchange import export as write_episodes
@@ -85,6 +86,7 @@ def evaluate(
     numbers = _numbers(shots)
     asked = kind_of(kind)
     student = load(model, kind=asked, device=device)
+    asked = asked or remarks.usual(student.loaded)
     if episodes_from is not None:
         draws, made = unseen.stored(episodes_from, identity, student.reader, asked)
     else:
@@ -99,9 +101,9 @@ def evaluate(
     _warn(student, draws, made)
     seeds = () if episodes_from or identity else tuple(range(seed, seed + episodes))
     named = _names(learners)
-    usual = who.WITHOUT if worth else who.BASELINES
+    usual = who.fitting(student, who.WITHOUT if worth else who.BASELINES)
     found = _tested(student, draws, made, usual if named is None else named)
-    about = About(seeds=seeds, facts=_facts(student), measure=unseen.measure(made, found))
+    about = About(seeds=seeds, facts=_facts(student) | unseen.signed(made), measure=unseen.measure(made, found))
     report = summarise(found, who.REFERENCE, about)
     if worth:
         report = _weighed(report, found)

@@ -37,8 +37,9 @@ Columns = Annotated[
 Kind = Annotated[
     str | None,
     typer.Option(
-        help=f"What kind of task it is (docs/kinds.md): {', '.join(KINDS)}. [default: classification, or multilabel "
-        "where an example has several labels]",
+        help=f"What kind of task it is (docs/kinds.md): {', '.join(KINDS)}; with settings of its own as a table, "
+        "'{name = \"writing\", longest = 48}'. [default: classification, or multilabel where an example has several "
+        "labels]",
         show_default=False,
         autocompletion=lambda: list(KINDS),
     ),
@@ -121,7 +122,7 @@ def learn(
       quickstudy learn --labels "sports, politics" -o news.qs      with no example at all
     """
     from quickstudy.cli.labels import read_labels
-    from quickstudy.cli.places import check_place, columns_of
+    from quickstudy.cli.places import check_place, columns_of, kind_of
     from quickstudy.core.types import QuickstudyError
     from quickstudy.student import load
 
@@ -132,9 +133,10 @@ def learn(
     check_place(output)
     named = columns_of(columns)
     classes = read_labels(labels) if labels else {}
-    student = load(model, kind=kind, learner=learner, scope=scope, device=device)
+    asked = kind_of(kind)
+    student = load(model, kind=asked, learner=learner, scope=scope, device=device)
     began = time.perf_counter()
-    task = student.learn(examples or (), classes, kind, output.stem, named, budget, unlabelled or ())
+    task = student.learn(examples or (), classes, asked, output.stem, named, budget, unlabelled or ())
     seconds = time.perf_counter() - began
     task.save(output, examples=not no_examples)
     finish(task, output, seconds, check, json)
@@ -144,20 +146,23 @@ def finish(task: "Task", output: Path, seconds: float, check: bool | None, json:
     """Reports on a task that has just been learned, in so many seconds, and saved."""
     found = checked(task) if task.examples and _worth_it(task, seconds, check) else None
     if json:
-        from quickstudy.remarks import cut
+        from quickstudy.remarks import unread
 
         emit(
             {
                 "file": str(output),
                 "classes": len(task.classes),
                 "examples": len(task.examples),
-                "cut": cut(task.student.reader, map(task.kind.texts, task.examples)),
+                "cut": unread(task.kind, task.examples),
                 "seconds": round(seconds, 3),
                 "check": None if found is None else check_record(found),
             }
         )
         return
-    what = count(len(task.classes), "class", "classes") if len(task.classes) > 1 else type(task.kind).__name__.lower()
+    from quickstudy import config
+
+    kind = config.name_of(config.KINDS, task.kind).replace("_", " ")
+    what = count(len(task.classes), "class", "classes") if len(task.classes) > 1 else kind
     learned = f"{what} from {count(len(task.examples), 'example')}"
     say(f"learned {learned} in {seconds:.2f} s -> {output} ({output.stat().st_size / 1024:.0f} KiB)")
     if found is not None:

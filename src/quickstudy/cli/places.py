@@ -1,8 +1,10 @@
-"""Checks before the long work begins: where the result goes, and which columns are meant."""
+"""Checks before the long work begins: where the result goes, which columns are meant, and which kind of task."""
 
 import os
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from quickstudy.core.files import shown
 from quickstudy.core.types import QuickstudyError
@@ -21,6 +23,19 @@ def check_place(output: Path) -> None:
         raise QuickstudyError(f"cannot write {shown(output)}: {error}") from None
     if not os.access(folder, os.W_OK):
         raise QuickstudyError(f"cannot write {shown(output)}: you may not write there; choose another folder")
+
+
+def kind_of(written: str | None) -> str | dict[str, Any] | None:
+    """The name of a kind; or, as a recipe has it, '{name = "writing", longest = 48}': the name and the settings."""
+    if written is None or not written.lstrip().startswith("{"):
+        return written
+    try:
+        found: dict[str, Any] = tomllib.loads(f"kind = {written}")["kind"]
+    except tomllib.TOMLDecodeError as error:
+        raise QuickstudyError(
+            f"--kind {written}: this is no name, and no table ({error}); write '{{name = \"writing\", longest = 48}}'"
+        ) from None
+    return found
 
 
 def columns_of(written: Sequence[str] | None) -> dict[str, str] | None:

@@ -38,12 +38,13 @@ def predict(task: "Task", input: str, output: Path | None, columns: Sequence[str
     by_hand = input == "-" and sys.stdin.isatty()
     if by_hand:
         say("one text a line, please; Ctrl-D ends")
-    began, total, wrong = time.perf_counter(), 0, 0
+    began, total, wrong, cut = time.perf_counter(), 0, 0, 0
     place = write_lines(output) if output is not None else nullcontext(sys.stdout)
     with place as file, progress("predicting", None) as tell:
         for group in _groups(_rows(task, input, columns), 1 if by_hand else AT_ONCE):
-            for line in _answered(task, group):
+            for line, short in _answered(task, group):
                 wrong += "error" in line
+                cut += short
                 file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
             total += len(group)
             if by_hand:
@@ -56,10 +57,14 @@ def predict(task: "Task", input: str, output: Path | None, columns: Sequence[str
         say(f"judged {count(total, 'row')} in {time.perf_counter() - began:.1f} s -> {output}")
     if wrong:
         say(f"warning: {count(wrong, 'row')} could not be judged; what is wrong stands in its place")
+    if cut:
+        loaded = task.student.loaded
+        say(f"warning: {count(cut, 'row holds', 'rows hold')} more than {loaded.name} reads ({loaded.limit} tokens); "
+            "`cut` beside the answer says how much was left out")  # fmt: skip
 
 
-def _answered(task: "Task", group: Sequence[tuple[dict[str, Any], Any]]) -> list[dict[str, Any]]:
-    """Each row's fields and, beside them, its answer or what is wrong with it."""
+def _answered(task: "Task", group: Sequence[tuple[dict[str, Any], Any]]) -> list[tuple[dict[str, Any], bool]]:
+    """Each row's fields and, beside them, its answer or what is wrong with it; and whether it was read in part."""
     asked: list[Any] = []
     wrong: dict[int, str] = {}
     for number, (_, value) in enumerate(group):
@@ -68,10 +73,11 @@ def _answered(task: "Task", group: Sequence[tuple[dict[str, Any], Any]]) -> list
         except QuickstudyError as error:
             wrong[number] = str(error)
     answers = iter(task.predict(asked) if asked else [])
-    return [
-        {**fields, **({"error": wrong[number]} if number in wrong else task.kind.record(next(answers)))}
-        for number, (fields, _) in enumerate(group)
-    ]
+    found = []
+    for number, (fields, _) in enumerate(group):
+        said = {"error": wrong[number]} if number in wrong else task.kind.record(next(answers))
+        found.append(({**fields, **said}, bool(said.get("cut"))))
+    return found
 
 
 def _rows(task: "Task", input: str, columns: Sequence[str]) -> Iterator[tuple[dict[str, Any], Any]]:

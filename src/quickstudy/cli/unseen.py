@@ -17,11 +17,15 @@ from quickstudy.episodes.sources import Source, index_of
 from quickstudy.evaluation.metatest import Outcome
 from quickstudy.kinds import labelled
 from quickstudy.kinds.multilabel import MultiLabel
+from quickstudy.kinds.writing import Writing
 from quickstudy.text.reader import Reader
+
+Asked = str | Mapping[str, Any] | None
+"""a kind's name, or a table of it and its settings"""
 
 
 def sources_of(
-    names: Sequence[str], reader: Reader, columns: Mapping[str, str] | None, asked: str | None = None
+    names: Sequence[str], reader: Reader, columns: Mapping[str, str] | None, asked: Asked = None
 ) -> tuple[tuple[Source, ...], TaskKind]:
     """Data files, packaged data sets and recipes (their validation sources), and the one kind they share: `asked`, or
     the kind of labels that they show to be."""
@@ -92,9 +96,9 @@ def redrawn(identity: str, sources: Sequence[Source], kind: TaskKind) -> list[Dr
     return [redraw(identity, sources, kind)]
 
 
-def stored(path: Path, identity: str | None, reader: Reader, asked: str | None = None) -> tuple[list[Draw], TaskKind]:
+def stored(path: Path, identity: str | None, reader: Reader, asked: Asked = None) -> tuple[list[Draw], TaskKind]:
     """The episodes of a file, or the one of that id, and the kind that they are of: `asked`, or one of labels."""
-    read = _kind({"name": asked or "multilabel"}, reader)
+    read = _kind(asked if isinstance(asked, Mapping) else {"name": asked or "multilabel"}, reader)
     draws = import_(path, read)
     if not draws:
         raise QuickstudyError(f"{path}: there are no episodes in it; export some")
@@ -122,6 +126,12 @@ def measure(kind: TaskKind, outcomes: Sequence[Outcome]) -> str:
     if isinstance(kind, config.LABELLED):
         return "accuracy"
     return next((name for one in outcomes for name in one.measures), "accuracy")
+
+
+def signed(kind: TaskKind) -> dict[str, str]:
+    """How the measures of written texts were computed, by which others can compute the same."""
+    own = kind.signatures() if isinstance(kind, Writing) else {}
+    return {f"{name} by sacrebleu": signature for name, signature in own.items()}
 
 
 def several(kind: TaskKind) -> bool:

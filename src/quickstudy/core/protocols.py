@@ -143,6 +143,14 @@ class Bringing(Protocol):
         """The classes, and behind them those that examples bring; the very `classes` where they bring none."""
 
 
+@runtime_checkable
+class Cutting(Protocol):
+    """A kind of whose examples the backbone may read less than all."""
+
+    def unread(self, examples: Sequence[Any]) -> list[int]:
+        """How many tokens of each are not read, of tagging how many words in part; 0 for what is read in windows."""
+
+
 def widened(kind: TaskKind, examples: Iterable[Any], classes: Classes) -> Classes:
     """The classes that a task of these examples needs."""
     return kind.brought(examples, classes) if isinstance(kind, Bringing) else classes

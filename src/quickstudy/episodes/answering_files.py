@@ -128,8 +128,11 @@ def _checked(where: str, fields: dict[str, Any], problems: Problems | None) -> d
         return found
     given = [] if _true(fields.get("is_impossible")) else _each(fields.get("answers"), fields.get("start"))
     answers = [_standing(where, found["context"], *one, problems) for one in given]
-    if given and not any(answers):
-        raise QuickstudyError(f"no answer of it stands in its context ({given[0][0]!r:.60} does not)")
+    absent = [text for (text, _), one in zip(given, answers, strict=True) if one is None]
+    for text in absent:
+        if problems is None or len(absent) == len(given):
+            raise QuickstudyError(f"the answer {text!r:.60} does not stand in its context")
+        problems.add(ABSENT, where, f"the answer {text!r:.60} does not stand in its context, so it was left out")
     return {**found, "answers": [one for one in answers if one is not None]}
 
 
@@ -166,9 +169,6 @@ def _standing(where: str, context: str, text: str, start: Any, problems: Problem
     at = _number(start)
     found = placed(context, text, at)
     if found is None:
-        if problems is None:
-            raise QuickstudyError(f"the answer {text!r:.60} does not stand in its context")
-        problems.add(ABSENT, where, f"the answer {text!r:.60} does not stand in its context, so it was left out")
         return None
     if problems is not None and at is not None and found != at:
         problems.add(MOVED, where, f"the answer {text!r:.60} does not begin at {at}; it was found at {found}")

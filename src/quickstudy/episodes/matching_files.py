@@ -46,7 +46,10 @@ def records(
             _gather(judged, row.where, *pair, bool(label))
             continue
         try:
-            yield from [Record(row.where, one) for one in queries(fields)]
+            found = [Record(row.where, one) for one in queries(fields)]
+            if problems is not None and not any("right" in one.fields for one in found):
+                problems.add("rows without an answer", row.where, "nothing says what answers it, so it teaches nothing")
+            yield from found
         except (QuickstudyError, RecursionError) as error:
             what = str(error) if isinstance(error, QuickstudyError) else "a value is nested too deeply"
             if problems is None:

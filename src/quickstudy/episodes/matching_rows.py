@@ -17,15 +17,19 @@ MORE = ("more", "more questions", "questions", "paraphrases", "variants", "simil
 CHOICES = ("choices", "options", "endings", "candidates")
 KEY = ("right", "answer", "answerkey", "answer key", "label", "gold", "correct", "answer index", "correct answer")
 TALK = ("turns", "dialog", "dialogue", "messages", "conversation", "conversations", "history")
+NONE: tuple[Any, ...] = ([], {}, {"text": []}, {"text": [], "label": []})
 _ONE = re.compile(r"(?:choice|option|ending|sol|answer|opt)?[ _]?([a-h]|\d)")
 MOST_TURNS = 1000
 
 
 def queries(fields: Fields) -> Iterator[dict[str, Any]]:
     """`{"query", "right", "candidates"?}` for every query that a row holds."""
-    row = {_plain(key): value for key, value in fields.items() if value not in (None, "", [], ())}
+    row = {_plain(key): value for key, value in fields.items()}
     if isinstance(row.get("question"), Mapping):  # CommonsenseQA holds both inside
         row |= {_plain(key): value for key, value in row.pop("question").items()}
+    if any(row.get(name) in NONE for name in CHOICES):
+        raise QuickstudyError("the list of candidates is empty; give two or more, or leave the field out")
+    row = {key: value for key, value in row.items() if value not in (None, "", [], ())}
     labels, choices = _choices(row)
     if choices:
         yield _of_choice(row, labels, choices)

@@ -14,6 +14,9 @@ class Record(NamedTuple):
     """columns without a canonical name keep their own; cells with nothing in them are left out"""
 
 
+LEFT_OUT = "could not be"
+
+
 class Problem(NamedTuple):
     """Something about a source that was worked around rather than refused."""
 
@@ -29,22 +32,24 @@ class Problems:
 
     def __init__(self, most: int = 50) -> None:
         self.most = most
-        self._kept: list[Problem] = []
+        self._kept: list[tuple[Problem, bool]] = []
         self._count: dict[str, int] = {}
 
     def add(self, heading: str, where: str, what: str) -> None:
-        """`heading` says in the plural what kind of problem it is: "rows that could not be read"."""
+        """`heading` says in the plural what kind of problem it is: "rows that could not be read". What could not be
+        read or used was left out, and `all` says so."""
         self._count[heading] = self._count.get(heading, 0) + 1
         if self._count[heading] <= self.most:
-            self._kept.append(Problem(where, what))
+            self._kept.append((Problem(where, what), LEFT_OUT in heading))
 
     def first(self) -> Problem | None:
-        return self._kept[0] if self._kept else None
+        return self._kept[0][0] if self._kept else None
 
     def all(self, where: str) -> tuple[Problem, ...]:
         """Everything collected; `where` names the source in the lines that only count."""
         more = {heading: count - self.most for heading, count in self._count.items() if count > self.most}
-        return (*self._kept, *(Problem(where, f"{count} more {name}") for name, count in more.items()))
+        told = (one._replace(what=f"{one.what}; it was left out") if out else one for one, out in self._kept)
+        return (*told, *(Problem(where, f"{count} more {name}") for name, count in more.items()))
 
 
 def pass_over(problems: Problems | None, heading: str, where: str, what: str) -> None:

@@ -18,7 +18,7 @@ def fields_of(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, A
             raise QuickstudyError(f"there is no column '{column}'; there are {', '.join(map(str, row)) or 'none'}")
     row = {**row, **{key: row[column] for key, column in columns.items() if column in row}}
     if row.get("answer") in ("reject", "ignore"):
-        raise QuickstudyError(f"its answer is {row['answer']!r}, so it was left out")
+        raise QuickstudyError(f"its answer is {row['answer']!r}, and only what was accepted is learned from")
     if isinstance(row.get("data"), Mapping) and ("annotations" in row or "completions" in row or "predictions" in row):
         return _label_studio(row)
     tokens = _first(row, "tokens", _is_list)

@@ -99,7 +99,7 @@ def _sentences(
         if cells and not _is_mark(cells):
             first, usual = first or number, usual or len(cells)
             if len(cells) != usual and not bad:
-                bad = f"{len(cells)} columns where others have {usual}"
+                bad = f"{len(cells)} {'column' if len(cells) == 1 else 'columns'} where others have {usual}"
                 first = number
             rows.append(cells)
             continue

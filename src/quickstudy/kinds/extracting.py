@@ -24,6 +24,7 @@ from quickstudy.kinds.query import MOST_CANDIDATES, Query, encode_queries, tidy
 from quickstudy.text.bm25 import terms
 from quickstudy.text.reader import Reader
 
+WIDE = tuple("。！？”』」）")
 CLASS = "summary"
 """the one class that documents have for the sampler"""
 
@@ -48,7 +49,8 @@ class Extract:
 
     @property
     def text(self) -> str:
-        return " ".join(self.sentences)
+        """Behind a full stop of Chinese or Japanese no space stands."""
+        return "".join(one if one.endswith(WIDE) else f"{one} " for one in self.sentences).rstrip()
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,10 @@ class Extracting:
 
     def labels(self, example: Document) -> frozenset[str]:
         return frozenset({CLASS} if example.summaries else ())
+
+    def unread(self, examples: Sequence[Document]) -> list[int]:
+        """Of what a document's own vector holds; its sentences are candidates wherever they stand."""
+        return self.reader.unread([one.text for one in examples])
 
     def ask(self, value: Any) -> Document:
         if isinstance(value, Document):

@@ -49,7 +49,7 @@ def numbers(given: Any, width: int) -> tuple[float, ...]:
     if hasattr(given, "tolist"):
         given = given.tolist()
     if not isinstance(given, list | tuple):
-        raise QuickstudyError(f"the features {given!r:.40} are no list of numbers")
+        raise QuickstudyError(f"the features {given!r:.40} are no list of numbers, and this student reads no text")
     if len(given) != width:
         raise QuickstudyError(
             f"there are {len(given)} features, and this student judges vectors of {width}; for these, load "

@@ -39,7 +39,7 @@ class Ranking:
     probabilities: tuple[float, ...]
     """over everything that the query could choose from"""
     cut: int = 0
-    """tokens of the query that the backbone did not read"""
+    """tokens that the backbone did not read, of the query and of candidates that it brought"""
 
     @property
     def best(self) -> str:
@@ -71,6 +71,12 @@ class Matching:
 
     def ask(self, value: Any) -> Query:
         return query.ask(value)
+
+    def unread(self, examples: Sequence[Query]) -> list[int]:
+        """Of queries, of the candidates that they bring, and of those that answer them."""
+        asked = query.encode_queries(self.reader, self.turns, examples)[1].tolist()
+        own = [sum(self.reader.unread(list({*one.candidates, *one.right}))) for one in examples]
+        return [sum(each) for each in zip(asked, own, strict=True)]
 
     def brought(self, examples: Iterable[Query], classes: Classes) -> Classes:
         own = (one for example in examples for one in (*example.candidates, *example.right))
@@ -134,6 +140,7 @@ class Matching:
         for start in range(0, len(examples), TOGETHER):
             some = examples[start : start + TOGETHER]
             text, cut = query.encode_queries(self.reader, self.turns, some)
+            cut = cut + torch.tensor([sum(self.reader.unread(one.candidates)) for one in some])
             open_ = _open(some, place)
             with torch.no_grad():
                 scores = score(Batch(text, torch.full((len(some), 1), IGNORE), None, open_))[:, 0].double()

@@ -105,7 +105,8 @@ def _own(given: Any, right: tuple[str, ...]) -> tuple[str, ...]:
     if not own:
         raise QuickstudyError("the list of candidates is empty; give two, or leave it out to choose among the task's")
     if len(own) == 1 or len(own) > MOST_CANDIDATES:
-        raise QuickstudyError(f"{len(own)} different candidates; give from 2 to {MOST_CANDIDATES}")
+        one = "candidate" if len(own) == 1 else "candidates"
+        raise QuickstudyError(f"{len(own)} different {one}; give from 2 to {MOST_CANDIDATES}")
     for one in right:
         if one not in own:
             raise QuickstudyError(f"the right candidate {one!r:.60} is not among its {len(own)} candidates")

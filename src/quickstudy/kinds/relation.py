@@ -53,6 +53,11 @@ class Relation:
     def labels(self, example: Related) -> frozenset[str]:
         return frozenset({example.label} if example.label else ())
 
+    def unread(self, examples: Sequence[Related]) -> list[int]:
+        """Those furthest from the entities."""
+        found: list[int] = self._text(examples)[1].tolist() if examples else []
+        return found
+
     def ask(self, value: Any) -> Related:
         return related.asked(value)
 

@@ -72,6 +72,13 @@ class Tagging:
     def labels(self, example: Sentence) -> frozenset[str]:
         return frozenset(span.type for span in example.spans or ())
 
+    def unread(self, examples: Sequence[Sentence]) -> list[int]:
+        """Words longer than the backbone's limit, of which a part is read."""
+        cut = [0] * len(examples)
+        for row in self._rows(examples):
+            cut[row.example] += _partly(examples, row)
+        return cut
+
     def ask(self, value: Any) -> Sentence:
         return tagged.asked(value)
 
@@ -133,7 +140,7 @@ class Tagging:
             for own, row in zip(found, some, strict=True):
                 places = examples[row.example].words[row.words]
                 each[row.example][row.words] = own[: len(places)].numpy()
-                cut[row.example] += sum(a < row.start or b > row.end for a, b in places)
+                cut[row.example] += _partly(examples, row)
         return list(zip(each, cut, strict=True))
 
     def _names(self, classes: Classes) -> Text:
@@ -168,6 +175,11 @@ class _Row(NamedTuple):
     """of characters"""
     words: slice
     """those that are judged in it"""
+
+
+def _partly(examples: Sequence[Sentence], row: _Row) -> int:
+    """Words of a row that hang over an end of it."""
+    return sum(a < row.start or b > row.end for a, b in examples[row.example].words[row.words])
 
 
 def _windowed(reader: Reader, number: int, example: Sentence, room: int) -> list[_Row]:

@@ -66,6 +66,10 @@ class Writing:
     def labels(self, example: Sample) -> frozenset[str]:
         return ONE if example.targets else frozenset()
 
+    def unread(self, examples: Sequence[Sample]) -> list[int]:
+        """Of the text that is given and of the one that is written."""
+        return self._cut(examples, [one.targets[0] if one.targets else None for one in examples]).cut.tolist()
+
     def ask(self, value: Any) -> Sample:
         """A text, turns of a conversation, a record, or an example."""
         if isinstance(value, Sample):
@@ -125,8 +129,7 @@ class Writing:
         return frames.framed(self.reader, self.template)
 
     def _rows(self, examples: Sequence[Sample], targets: Sequence[str | None]) -> frames.Rows:
-        given = [example.given for example in examples]
-        made = frames.rows(self._frame, self.reader, given, targets, self.longest, self.instruction)
+        made = self._cut(examples, targets)
         if lost := int((made.cut > 0).sum()):
             first = int((made.cut > 0).int().argmax())
             what = f"{lost} of {len(examples)} examples do not fit, such as {examples[first].source!r:.40}"
@@ -135,6 +138,10 @@ class Writing:
             told = f"{what}: {int(made.cut.sum())} tokens at the ends were not read"
             warnings.warn(told, QuickstudyWarning, stacklevel=3)
         return made
+
+    def _cut(self, examples: Sequence[Sample], targets: Sequence[str | None]) -> frames.Rows:
+        given = [example.given for example in examples]
+        return frames.rows(self._frame, self.reader, given, targets, self.longest, self.instruction)
 
     def _limits(self, frame: Frame) -> Limits:
         plain = Limits(self.longest, frame.end, seed=self.seed)

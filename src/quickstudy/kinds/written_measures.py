@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Literal
 
 from quickstudy.core.types import QuickstudyError
+from quickstudy.text.bm25 import terms
 
 Counts = Literal["bleu", "chrf", "rouge", "exact"]
 Words = Literal["13a", "zh", "char", "intl", "none"]
@@ -35,14 +36,28 @@ def _corpus(said: Sequence[str], wanted: Sequence[Sequence[str]], name: str, wor
 
 
 def rouge(said: Sequence[str], wanted: Sequence[Sequence[str]]) -> dict[str, float]:
-    """F1, stemmed; of several references the best for each."""
+    """F1, stemmed; of several references the best for each. rouge-score knows the letters of ASCII alone: where
+    references are written in others, words are those of `text.words`, Chinese characters each for itself."""
     try:
         from rouge_score.rouge_scorer import RougeScorer
     except ImportError as error:
         raise _lacking("ROUGE", error) from None
-    scorer = RougeScorer(list(ROUGE), use_stemmer=True)
-    each = [scorer.score_multi(list(refs), text) for text, refs in zip(said, wanted, strict=True)]
+    scorers = RougeScorer(list(ROUGE), use_stemmer=True), RougeScorer(list(ROUGE), tokenizer=_Words())
+    each = [scorers[_foreign(refs)].score_multi(list(refs), text) for text, refs in zip(said, wanted, strict=True)]
     return {name: fmean(float(found[name].fmeasure) for found in each) for name in ROUGE}
+
+
+class _Words:
+    """What rouge-score asks for words."""
+
+    def tokenize(self, text: str) -> list[str]:
+        return terms(text)
+
+
+def _foreign(refs: Sequence[str]) -> bool:
+    """Whether most of the letters are none of ASCII's."""
+    letters = [letter.isascii() for ref in refs for letter in ref if letter.isalpha()]
+    return 2 * sum(letters) < len(letters)
 
 
 def signatures(words: Words) -> dict[str, str]:

@@ -57,6 +57,17 @@ class Reader:
         text = Text(torch.from_numpy(tokens), torch.from_numpy(role), torch.from_numpy(spans))
         return Read(text, torch.tensor(cut, dtype=torch.long))
 
+    def unread(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens of each text do not fit. Only texts that may be too long are tokenised."""
+        long = [text for text in texts if self.may_cut(text)]
+        cut = iter(self.read([(text,) for text in long]).cut.tolist())
+        return [next(cut) if self.may_cut(text) else 0 for text in texts]
+
+    def may_cut(self, text: str) -> bool:
+        """Whether a text can be too long: a token takes a byte at least, but for the two at the ends."""
+        size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        return size > self.limit - 2 - len(self.prompt)
+
     def _rows(self, rows: list[list[list[int]]], parts: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Tokens (B, S), roles (B, S) and spans (B, 1, P, 2) of rows of one or two lists of token ids."""
         longest = max((sum(map(len, row)) for row in rows), default=0)
