@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from quickstudy import recipe as recipes
 from quickstudy.config import REWARDS
 from quickstudy.core.types import IGNORE, Batch, QuickstudyError
-from quickstudy.kinds.rewards import exact_match, example_f1, macro_f1, set_macro_f1
+from quickstudy.kinds.rewards import bleu, exact_match, example_f1, macro_f1, set_macro_f1
 
 EMPTY = episode(kinds()["one label"], 0).query.text
 
@@ -78,6 +78,24 @@ def test_units_that_nobody_judges_and_classes_that_are_closed_do_not_count() -> 
     assert example_f1(scores, batch).tolist() == [1.0, 0.5]
     closed = batch._replace(open=torch.tensor([[True, True, True], [True, True, False]]))
     assert example_f1(scores, closed).tolist() == [1.0, 1.0]
+
+
+def test_bleu_of_answers_is_sacrebleus() -> None:
+    """Of three tokens, too, which have no four in a row; with its smoothing of the same name."""
+    metrics = pytest.importorskip("sacrebleu.metrics")
+    peer = metrics.BLEU(tokenize="none", smooth_method="add-k", smooth_value=1, effective_order=False)
+    rng = torch.Generator().manual_seed(0)
+    scores = torch.randn(20, 9, 5, generator=rng, dtype=torch.float64)
+    gold = torch.randint(5, (20, 9), generator=rng)
+    gold[0] = scores[0].argmax(-1)
+    gold[:10, 3:] = IGNORE
+    found = bleu(scores, Batch(EMPTY, gold, None))
+    for row, (said, wanted) in enumerate(zip(scores.argmax(-1).tolist(), gold.tolist(), strict=True)):
+        texts = (" ".join(f"t{each[place]}" for place in range(9) if wanted[place] >= 0) for each in (said, wanted))
+        hypothesis, reference = texts
+        assert 100 * found[row] == pytest.approx(peer.sentence_score(hypothesis, [reference]).score)
+    assert found[0] == 1.0
+    assert len(found.unique()) > 3
 
 
 @pytest.mark.parametrize("name", REWARDS)

@@ -13,7 +13,7 @@ from quickstudy import config
 from quickstudy.core.params import map_params
 from quickstudy.core.protocols import Learner
 from quickstudy.core.types import IGNORE, Batch, Episode, Loss, Params, QuickstudyError, Reward, Text
-from quickstudy.kinds.rewards import exact_match, example_f1, macro_f1, set_macro_f1
+from quickstudy.kinds.rewards import bleu, exact_match, example_f1, macro_f1, set_macro_f1
 from quickstudy.learners.frozen_linear import FrozenLinear
 from quickstudy.learners.maml import Maml
 from quickstudy.learners.policy_gradient import (
@@ -54,6 +54,7 @@ def test_its_mean_is_the_slope_of_the_expected_reward(reward: Reward, whole: Rew
     [
         (ONE, exact_match, exact_match),
         (ONE, macro_f1, set_macro_f1),
+        (ONE._replace(gold=torch.tensor([[0, 2], [1, 1]])), bleu, bleu),
         (SEVERAL, exact_match, exact_match),
         (SEVERAL, example_f1, example_f1),
         (SEVERAL, macro_f1, set_macro_f1),
@@ -64,7 +65,16 @@ def test_its_mean_is_the_slope_of_the_expected_reward(reward: Reward, whole: Rew
             exact_match,
         ),
     ],
-    ids=["one", "one, macro", "several", "several, example", "several, macro", "one unjudged", "some closed"],
+    ids=[
+        "one",
+        "one, macro",
+        "two in a row, bleu",
+        "several",
+        "several, example",
+        "several, macro",
+        "one unjudged",
+        "some closed",
+    ],
 )
 def test_the_surrogate_is_unbiased(batch: Batch, reward: Reward, whole: Reward) -> None:
     scores = table_for(batch)

@@ -1,9 +1,13 @@
-"""One learner meta-trained on a fixed budget of episodes, and meta-tested on tasks of other data sets."""
+"""One learner meta-trained on a fixed budget of episodes, and meta-tested on tasks of other data sets.
+
+Episodes and tasks are drawn once in a process, for all learners, and what lies below the layer that moves is read once:
+the student's `steady` keeps it. A learner's seconds are the processor's, of one thread, and hold none of that reading.
+"""
 
 import functools
 import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -11,8 +15,7 @@ from typing import Any
 from bench.contest.drawing import read
 from bench.contest.sets import ENGLISH
 from quickstudy import meta_sources, meta_tasks, recipe
-from quickstudy.core.protocols import TaskKind
-from quickstudy.core.types import DivergedError, Draw, Params
+from quickstudy.core.types import DivergedError, Draw, Episode, Params
 from quickstudy.episodes.mixing import Mixture
 from quickstudy.episodes.sampling import draw
 from quickstudy.episodes.shapes import Shape
@@ -38,8 +41,10 @@ ROWS = 3000
 EPISODES = Shape(ways=(2, 6), shots=(0, 5), queries=4)
 SHOTS, WAYS, QUERIES, DRAWS = (0, 1, 5), 5, 8, 1
 SCOPE = "last(1)"
-DECODERS = ("in_context",)
-"""read through smollm2, and are not meta-trained: it would take hours"""
+DECODERS, DECODER = ("in_context",), "smollm2"
+"""learners that read through it, and are not meta-trained: it would take hours"""
+TASKS = 4
+"""episodes an outer step"""
 RATES = {"backbone.": 5e-5, "rate.": 2e-4, "rate.head.": 0.03, "head.scale": 0.3}
 SCALAR_RATE, RATE = 0.03, 1e-3
 """AdamW's, about what a number moves in a step: of the backbone's weights and the rates at which they move, of a head's
@@ -49,50 +54,45 @@ rates (around 2) and scale (10), of single numbers of a learner, of its networks
 def meta_trained(table: Mapping[str, Any], seed: int, steps: int, folder: Path) -> dict[str, Any]:
     """Accuracies of a learner's start and of what meta-training made of it, and how long that took."""
     student = _student(table, seed)
-    kind = Classification(student.reader)
-    start = tested(student, kind, student.theta, seed, folder)
+    start = tested(student, student.theta, seed, folder)
     if student.learner.slopes == "none" or table["name"] in DECODERS:
         return {"start": start, "trained": start, "seconds_an_episode": 0.0, "best_step": 0, "skipped": 0}
-    asked = _recipe(folder, seed)
-    train, validation, leaks = _sources(folder)
     plan = Plan(
-        steps=steps, tasks=4, rate=RATE, rates=_rates(student.theta), warmup=5, validate_every=max(1, steps // 3),
+        steps=steps, tasks=TASKS, rate=RATE, rates=_rates(student.theta), warmup=5, validate_every=max(1, steps // 3),
         seed=seed,
     )  # fmt: skip
     learner = student.steady()
-    draws = meta_tasks.validation_draws(validation, kind, asked.validating)
-    episodes = meta_tasks.stream(Mixture(tuple(train), asked.alpha), kind, EPISODES, plan, exact_match)
-    for batch in (part for step in range(1, steps + 1) for one in episodes(step, ()) for part in one[:2]):
-        student.read_ahead(batch.text)  # so that no learner's time is that of reading
-        student.read_ahead(batch.names)
+    episodes, validating = _episodes(folder, seed, steps), _validating(folder)
+    _read_ahead(student, [task for part in episodes for task in part] + [task for _, task in validating])
     spent: list[float] = []
 
     def watch(record: Mapping[str, Any]) -> None:
         if record["event"] == "step":
-            spent.append(float(record["seconds"]))
+            spent.append(time.process_time())
 
     trained = meta_train(
         learner,
         student.theta,
-        episodes,
-        meta_tasks.judge(learner, kind, draws, asked.validating),
+        lambda step, _: episodes[step - 1],
+        meta_tasks.judge(learner, _kind(), [drawn for drawn, _ in validating], _recipe(folder).validating),
         plan,
         watch=watch,
     )
     gaps = [later - sooner for sooner, later in itertools.pairwise(spent)]
     return {
         "start": start,
-        "trained": tested(student, kind, trained.theta, seed, folder),
+        "trained": tested(student, trained.theta, seed, folder) if trained.best_step else start,
         "validation": [found.score for _, found in trained.history],
         "seconds_an_episode": sorted(gaps)[len(gaps) // 2] / plan.tasks,
         "best_step": trained.best_step,
         "skipped": trained.skipped,
-        "leaks": leaks,
+        "leaks": _sources(folder)[2],
     }
 
 
-def tested(student: Student, kind: TaskKind, theta: Params, seed: int, folder: Path) -> dict[str, Any]:
+def tested(student: Student, theta: Params, seed: int, folder: Path) -> dict[str, Any]:
     """{set: {shots: [accuracy of each draw]}}, and the mean seconds to learn a task of 5 shots."""
+    kind = Classification(student.reader)
     learner = student.steady()
     found: dict[str, Any] = {}
     seconds = []
@@ -100,24 +100,34 @@ def tested(student: Student, kind: TaskKind, theta: Params, seed: int, folder: P
         own: dict[str, list[float]] = {}
         for drawn in draws:
             task = meta_tasks.episode(drawn, kind)
-            student.read_ahead(task.support.text)
-            started = time.perf_counter()
+            _read_ahead(student, [task])
+            started = time.process_time()
             try:
                 adapted = learner.adapt(theta, task.support, kind.loss)
             except DivergedError:
                 own.setdefault(str(drawn.shots), []).append(0.0)
                 continue
             if drawn.shots == max(SHOTS):
-                seconds.append(time.perf_counter() - started)
+                seconds.append(time.process_time() - started)
             said = learner.predict(theta, adapted, task.query).argmax(-1)
             own.setdefault(str(drawn.shots), []).append(float((said == task.query.gold).float().mean()))
         found[name] = own
     return {"accuracy": found, "seconds": fmean(seconds)}
 
 
+def _read_ahead(student: Student, tasks: Sequence[Episode]) -> None:
+    """What a learner would find read had another come before it; a decoder reads prompts, which are its learner's."""
+    if student.origin == DECODER:
+        return
+    texts = [batch.text for task in tasks for batch in (task.support, task.query)]
+    names = [task.support.names for task in tasks if task.support.names is not None]
+    for text in meta_tasks.together([*texts, *names]):
+        student.read_ahead(text)
+
+
 def _student(table: Mapping[str, Any], seed: int) -> Student:
     if table["name"] in DECODERS:
-        return fresh(backbone("smollm2", "head", "auto", "cpu"), table, "smollm2", seed)
+        return fresh(backbone(DECODER, "head", "auto", "cpu"), table, DECODER, seed)
     return fresh(backbone("minilm", SCOPE, "auto", "cpu"), table, "minilm", seed)
 
 
@@ -129,7 +139,7 @@ def _rates(theta: Params) -> dict[str, float]:
 
 
 @functools.cache
-def _recipe(folder: Path, seed: int) -> recipe.Recipe:
+def _recipe(folder: Path) -> recipe.Recipe:
     def table(part: str, name: str) -> dict[str, Any]:
         return {"path": str(folder / part / f"{name}.jsonl"), "name": name}
 
@@ -140,14 +150,28 @@ def _recipe(folder: Path, seed: int) -> recipe.Recipe:
             "validation": [{**table("meta-train", name), "rows": ROWS} for name in VALIDATION],
             "test": [table("development", name) for name in files],
             "validating": {"episodes": 2, "shots": [1, 5], "queries": 5, "measure": "likelihood"},
-            "training": {"seed": seed},
         }
     )
 
 
 @functools.cache
 def _sources(folder: Path) -> tuple[tuple[Source, ...], tuple[Source, ...], str]:
-    return meta_sources.sources(_recipe(folder, 0), _kind())
+    return meta_sources.sources(_recipe(folder), _kind())
+
+
+@functools.cache
+def _episodes(folder: Path, seed: int, steps: int) -> list[list[Episode]]:
+    """Those of each outer step."""
+    chooser = Mixture(tuple(_sources(folder)[0]), _recipe(folder).alpha)
+    plan = Plan(steps=steps, tasks=TASKS, seed=seed)
+    stream = meta_tasks.stream(chooser, _kind(), EPISODES, plan, exact_match)
+    return [list(stream(step, ())) for step in range(1, steps + 1)]
+
+
+@functools.cache
+def _validating(folder: Path) -> list[tuple[Draw, Episode]]:
+    draws = meta_tasks.validation_draws(_sources(folder)[1], _kind(), _recipe(folder).validating)
+    return [(drawn, meta_tasks.episode(drawn, _kind())) for drawn in draws]
 
 
 @functools.cache

@@ -40,9 +40,10 @@ METHODS: Mapping[str, Method] = {
     "maml_order_1": Method(Maml(_NET, steps=1, rate=0.01, head_rate=0.01, order=1)),
     "anil": Method(Anil(_NET, steps=1, head_rate=0.01)),
     "meta_sgd": Method(MetaSgd(_NET, steps=1, rate=0.01, head_rate=0.01), {"rates": {"rate.": 0.002}}),
-    "reptile": Method(Reptile(_NET, steps=8, rate=0.01, head_rate=0.01, head_scale=1.0), {"steps": 800, "tasks": 10}),
+    "reptile": Method(Reptile(_NET, steps=8, rate=0.01, head_rate=0.01, head_scale=1.0), {"shots": 20}),
     "pretrained": Method(_ALONE, tested=_DESCENT, tuned=True),
     "untrained": Method(_ALONE, {"steps": 0}, tested=_DESCENT, tuned=True),
     "oracle": Method(Maml(Perceptron(3), steps=0), told=True),
 }
-"""Without inner steps, MAML is training on all tasks at once: the paper's pretrained net and its oracle."""
+"""Without inner steps, MAML is training on all tasks at once: the paper's pretrained net and its oracle. Reptile asks
+nothing of a query, so all 20 points that others see of a wave are its support (of 50 in Nichol et al. 2018)."""

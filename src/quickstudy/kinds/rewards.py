@@ -10,12 +10,18 @@ that grows with the rows. So a row gets the difference that its answer makes (a 
 that of the expected macro F1 and the noise is that of one row.
 """
 
+import math
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from quickstudy.core.types import Batch
+
+LONGEST = 4
+"""tokens in a row that BLEU counts"""
 
 
 def exact_match(scores: Tensor, batch: Batch) -> Tensor:
@@ -44,6 +50,15 @@ def set_macro_f1(scores: Tensor, batch: Batch) -> Tensor:
     """(): the mean F1 of the classes that stand in gold or in the answers, over the whole batch."""
     right, said, gold = _counts(scores, batch)
     return _macro(right.sum(0), said.sum(0), gold.sum(0)).to(scores)
+
+
+def bleu(scores: Tensor, batch: Batch) -> Tensor:
+    """(B,): BLEU of a row's answers, one after the other, against its gold (Papineni et al. 2002), with one added to
+    the counts of two and more in a row (Lin & Och 2004), without which most single texts have 0. Where a text is
+    written, answers are tokens, each drawn behind the true ones before it."""
+    table = _table(scores, batch)
+    said, gold = ([row.nonzero()[:, 1].tolist() for row in side] for side in (table.said, table.gold))
+    return torch.tensor([_bleu(*row) for row in zip(said, gold, strict=True)]).to(scores)
 
 
 class _Table(NamedTuple):
@@ -75,3 +90,22 @@ def _macro(right: Tensor, said: Tensor, gold: Tensor) -> Tensor:
     total = said + gold
     each = 2 * right.double() / total.clamp(min=1)
     return each.sum(-1) / (total > 0).sum(-1).clamp(min=1)
+
+
+def _bleu(said: Sequence[int], gold: Sequence[int]) -> float:
+    if not said or not gold:
+        return float(len(said) == len(gold))
+    shares = []
+    for n in range(1, LONGEST + 1):
+        found, wanted = _runs(said, n), _runs(gold, n)
+        right, all_, more = (found & wanted).total(), found.total(), int(n > 1)
+        shares.append((right + more) / (all_ + more))
+    if not shares[0]:
+        return 0.0
+    brevity = min(0.0, 1 - len(gold) / len(said))
+    return math.exp(brevity + sum(map(math.log, shares)) / LONGEST)
+
+
+def _runs(tokens: Sequence[int], n: int) -> Counter[tuple[int, ...]]:
+    """How often each n tokens stand in a row."""
+    return Counter(tuple(tokens[start : start + n]) for start in range(len(tokens) - n + 1))
