@@ -20,10 +20,12 @@ def draw(parts: dict[str, Any], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     mpl.rcParams["svg.hashsalt"] = "quickstudy"
-    figure, panels = plt.subplots(len(MODELS), 3, figsize=(10, 2.8 * len(MODELS)), layout="constrained")
-    for row, (model, called) in enumerate(MODELS.items()):
-        _pretexts(panels[row][0], parts, model, called)
-        _labels(panels[row][1], parts, model, called)
+    models = [model for model in MODELS if of(parts, model, "meta")]
+    rows = max(2, len(models))
+    figure, panels = plt.subplots(rows, 3, figsize=(10, 2.8 * rows), layout="constrained")
+    for row, model in enumerate(models):
+        _pretexts(panels[row][0], parts, model, MODELS[model])
+        _labels(panels[row][1], parts, model, MODELS[model])
     _language(panels[0][2], parts)
     _own(panels[1][2], parts)
     for empty in (row[2] for row in panels[2:]):
