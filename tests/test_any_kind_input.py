@@ -185,6 +185,16 @@ def test_candidates_that_are_not_read_whole_are_counted(model: str) -> None:
         task = qs.load(model).learn(STORED["matching"], ["noon " * 200, "never"], kind="matching")
     assert task.predict([{"query": "when", "candidates": ["noon " * 200, "never"]}])[0].cut > 100
     assert task.predict([{"query": "when", "candidates": ["noon", "never"]}])[0].cut == 0
+    lists = [["noon " * 200, "never"], ["noon", "never"], ["noon " * 200, "noon " * 300]]
+    first, none, both = (one.cut for one in task.predict([{"query": "when", "candidates": own} for own in lists]))
+    assert none == 0 < 2 * first < both
+
+
+def test_a_candidate_that_an_example_brings_is_no_other_one(model: str) -> None:
+    with pytest.warns(QuickstudyWarning, match="longer") as told:
+        own = {"query": "when", "candidates": ["noon " * 200, "never"], "right": "never"}
+        qs.load(model).learn([own], kind="matching")
+    assert [str(one.message).partition(" is longer")[0] for one in told] == ["1 of 1 examples"]
 
 
 @pytest.mark.parametrize(
@@ -219,5 +229,6 @@ def test_a_kind_s_settings_on_the_command_line(model: str, tmp_path: Path) -> No
     learned = run("learn", rows, "--kind", '{name = "extracting", sentences = 1}', *given)
     assert learned.exit_code == 0, learned.output
     assert qs.open(tmp_path / "a.qs").kind.sentences == 1
-    assert "no name, and no table" in refused("learn", rows, "--kind", '{name = "extracting"', *given)
+    for none in ('{name = "extracting"', '{name = "extracting"}\nsentences = 1', "{a=" * 3000):
+        assert "no name, and no table" in refused("learn", rows, "--kind", none, *given)
     assert "near: sentences" in refused("learn", rows, "--kind", '{name = "extracting", sentence = 1}', *given)

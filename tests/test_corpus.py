@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
+from quickstudy.core.files import TEMPORARY
 from quickstudy.core.types import QuickstudyError
 from quickstudy.corpus import building, duplicates, encoding, resuming, sifting
 from quickstudy.corpus.building import build
@@ -160,6 +161,7 @@ for _ in spread(math.sqrt, [1.0] * 50, 2):
 def test_what_a_kill_left_before_it_began_is_not_in_the_way(named: Path, tmp_path: Path) -> None:
     (tmp_path / "made.building").mkdir()
     (tmp_path / "made.building" / "lock").touch()
+    (tmp_path / "made.building" / TEMPORARY.format("0123")).touch()
     assert len(build([named], tmp_path / "made", SMALL).split) == 400
     (tmp_path / "other.building").mkdir()
     (tmp_path / "other.building" / "thesis.txt").touch()

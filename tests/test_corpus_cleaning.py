@@ -190,6 +190,8 @@ def test_long_pieces_and_more_than_are_remembered_are_read_as_ever(monkeypatch: 
     said = [*texts(60), "x" * 500, "Ünï cödé " + "ÿ" * 300 + " ok", ""]
     tokenizer = bytelevel.train(said, 400)
     monkeypatch.setattr(pieces, "MOST", 50)
+    monkeypatch.setattr(memory, "_POWERS", [np.zeros(0, np.uint64)] * 2)
+    assert pieces.Pieces(tokenizer, {}, True).encode([""]).lengths.tolist() == [0]
     monkeypatch.setattr(pieces, "_AT_ONCE", 300)
     read = pieces.Pieces(tokenizer, {}, True)
     for _ in range(2):
@@ -227,3 +229,13 @@ def test_a_tokenizer_that_joins_across_spaces_is_found_out() -> None:
     assert not pieces.exact(joining, said)
     encoded = pieces.Pieces(joining, {}, False).encode(said)
     assert encoded.tokens.tolist() == [each for text in said for each in joining.encode(text).ids]
+
+
+def test_what_lies_between_no_spaces_is_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "MOST_IDS", 500)
+    tokenizer = bytelevel.train(texts(20), 300)
+    read = pieces.Pieces(tokenizer, {}, True)
+    for number in range(20):
+        said = "".join(texts(3, seed=number)).replace(" ", "")
+        assert read.encode([said]).tokens.tolist() == tokenizer.encode(said, add_special_tokens=False).ids
+    assert len(read._ids) < 1500

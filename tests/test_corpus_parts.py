@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from texts import lines, sentence
 
-from quickstudy.corpus import duplicates, sifting, splitting
+from quickstudy.corpus import duplicates, fingerprints, proof, sifting, splitting
 from quickstudy.corpus.building import build
+from quickstudy.corpus.cleaning import Cleaned
+from quickstudy.corpus.reading import Raw
 from quickstudy.corpus.settings import Settings
+from quickstudy.corpus.shards import Shards, unpacked
 from quickstudy.corpus.store import TEST, Corpus
 
 CUT = Settings(tokenizer="own:400", ways=0, longest=600)
@@ -117,3 +120,42 @@ def test_every_part_has_something_and_what_is_too_large_is_trained_on(sizes: lis
     if max(sizes) * 10 <= sum(sizes):
         assert np.abs(shares - SHARES).max() < 0.06
     assert found[many > 60].tolist() == [0] * int((many > 60).sum())
+
+
+def test_a_piece_a_copy_of_it_and_what_that_is_near_to_belong_together(tmp_path: Path) -> None:
+    keys = [bytes(np.random.default_rng(number).integers(97, 123, 400).astype(np.uint8)) for number in range(2)]
+    keys = [keys[0] + b"and more", keys[0], keys[0], keys[1]]  # of three documents: the last was cut
+    rows = duplicates.Rows(np.array([0, 1, 2, 2]), np.zeros(4, np.uint16))
+    index, kept = duplicates.Index(tmp_path), np.ones(4, bool)
+    index.add(fingerprints.bands(keys, 0))
+    texts = duplicates.Texts(Shards(tmp_path), [0, 4])
+    texts.runs = lambda row: fingerprints.runs(keys[row])  # type: ignore[method-assign]
+    _, joins = duplicates.exact(fingerprints.identities(keys), kept, rows)
+    _, _, more = duplicates.near(index, texts, kept, rows, 0.8, joins)
+    assert kept.tolist() == [True, False, False, True]
+    assert splitting.together(rows.origin, np.array([*joins, *more])).tolist() == [0, 0, 0, 0]
+
+
+def test_a_document_as_long_as_its_file_is_proved_in_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "_WHOLE", 25)
+    monkeypatch.setattr(proof, "_AT_ONCE", 50)
+    monkeypatch.setattr(proof, "_LEAST", 5)
+    begins = np.arange(0, 101, 10)
+    units = proof._units(np.array([0, *[1] * 7, 2, 2]), begins)
+    assert units[10:].tolist() == [[1, 4], [4, 6], [6, 8], [8, 10]]
+    jobs = proof._jobs(units, begins)
+    assert np.concatenate(jobs).tolist() == units.tolist()
+    assert max(int(np.diff(begins[each]).sum()) for each in jobs) < 50 + 30
+
+
+def test_words_are_counted_in_documents_not_in_what_stands_for_their_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = Cleaned(["some words"], b"somewordsthatarelonger")
+    cut = [*[said] * 7, Cleaned([], said.key * 7, 7)]
+    made = iter([[said], cut, cut, cut, cut])
+    monkeypatch.setattr(sifting, "cleaned", lambda *_: iter(next(made)))
+    sifting.Sift(tmp_path, Settings(), "")(sifting.Batch(sifting.FULLY, [Raw(0, "")] * 5, 0))
+    shard = Shards(tmp_path).arrays(sifting.FULLY)
+    assert unpacked(shard["words"]) == {"some": 32, "words": 32}
+    assert all(unpacked(shard["heads"]))

@@ -222,3 +222,20 @@ def test_sources_are_told_with_hash_and_licence(tmp_path: Path) -> None:
     assert np.bincount(made.source).tolist() == [20, 20]
     assert len(told[0]["sha256"]) == 64
     assert json.loads((tmp_path / "made" / "manifest.json").read_text()) == made.manifest
+
+
+def test_a_document_that_begins_with_spaces_only_does_not_go_on_with_the_one_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "PIECE", 100)
+    (tmp_path / "a.txt").write_text("One two three.\n")
+    (tmp_path / "b.txt").write_text(" " * 250 + "Four five. " * 20 + "\n")
+    for unit in ("line", "file"):
+        found = read([tmp_path / "a.txt", tmp_path / "b.txt"], documents=unit)
+        assert [raw[0] for raw in found if not raw[4]] == [0, 1]
+
+
+def test_words_for_a_part_without_documents_are_refused_by_their_setting(tmp_path: Path) -> None:
+    raw = lines(tmp_path / "raw.jsonl", [{"text": text} for text in texts(200)])
+    with pytest.raises(QuickstudyError, match="test has a share of the words and none of the documents"):
+        build([raw], tmp_path / "made", Settings(tokenizer="own:300", most_frequent=0.05, shares=(0.9, 0.1, 0.0)))

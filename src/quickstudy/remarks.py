@@ -31,7 +31,7 @@ def on_task(loaded: Loaded, kind: TaskKind, classes: Mapping[str, str], examples
     if not isinstance(kind, config.WRITING):  # which say so themselves, as they encode
         found.append(_cut_short(unread(kind, examples), len(examples), "example", loaded))
     if isinstance(kind, Matching):
-        others = list(classes.keys() - {name for example in examples for name in kind.labels(example)})
+        others = list(classes.keys() - {name for example in examples for name in (*example.candidates, *example.right)})
         found.append(_cut_short(sum(map(bool, kind.reader.unread(others))), len(others), "other candidate", loaded))
     return [sentence for sentence in found if sentence]
 

@@ -30,12 +30,18 @@ def kind_of(written: str | None) -> str | dict[str, Any] | None:
     if written is None or not written.lstrip().startswith("{"):
         return written
     try:
-        found: dict[str, Any] = tomllib.loads(f"kind = {written}")["kind"]
+        found = tomllib.loads(f"kind = {written}")
+        why = "" if len(found) == 1 else "something stands behind it"
     except tomllib.TOMLDecodeError as error:
+        why = str(error)
+    except RecursionError:
+        why = "it is nested too deeply"
+    if why:
         raise QuickstudyError(
-            f"--kind {written}: this is no name, and no table ({error}); write '{{name = \"writing\", longest = 48}}'"
-        ) from None
-    return found
+            f"--kind {written:.60}: this is no name, and no table ({why}); write '{{name = \"writing\", longest = 48}}'"
+        )
+    table: dict[str, Any] = found["kind"]
+    return table
 
 
 def columns_of(written: Sequence[str] | None) -> dict[str, str] | None:

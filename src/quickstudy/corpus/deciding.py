@@ -119,7 +119,7 @@ def _without_copies(
     """(how many went; (J, 2) pairs of rows whose documents share a piece, so belong together). Changes `kept`: in the
     end only documents stay, none that stands for others."""
     same, joins = duplicates.exact(identity, kept, rows)
-    near, pairs, more = duplicates.near(index, texts, kept, rows, settings.near)
+    near, pairs, more = duplicates.near(index, texts, kept, rows, settings.near, joins)
     kept &= rows.pieces == 0
     counts = {
         "dropped: the same as another": same,

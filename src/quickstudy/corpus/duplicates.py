@@ -19,6 +19,8 @@ SLICE = 1 << 22
 COMPARED = 16
 """documents of one bucket that a further one is compared with, at most"""
 _KEPT, _LOOKED = 512, 256
+_RUNS = 1 << 24
+"""runs of documents that are kept, in all"""
 
 
 class Index:
@@ -59,6 +61,7 @@ class Texts:
         self._shards, self._firsts = shards, np.asarray(firsts)
         self._places: dict[int, dict[str, NDArray]] = {}
         self._runs: OrderedDict[int, NDArray[np.uint64]] = OrderedDict()
+        self._size = 0
 
     def runs(self, row: int) -> NDArray[np.uint64]:
         """Of a document; of what stands for the pieces before it, theirs together."""
@@ -74,8 +77,9 @@ class Texts:
             else:
                 made = runs(self._shards.key(shard, int(found["at"][place]), int(found["at"][place + 1])))
             self._runs[row] = made
-            if len(self._runs) > _KEPT:
-                self._runs.popitem(last=False)
+            self._size += len(made)
+            while len(self._runs) > _KEPT or (self._size > _RUNS and len(self._runs) > 1):
+                self._size -= len(self._runs.popitem(last=False)[1])
         self._runs.move_to_end(row)
         return self._runs[row]
 
@@ -106,13 +110,20 @@ def exact(identities: NDArray[np.uint64], kept: NDArray[np.bool_], rows: Rows) -
 
 
 def near(
-    index: Index, texts: Texts, kept: NDArray[np.bool_], rows: Rows, threshold: float
+    index: Index,
+    texts: Texts,
+    kept: NDArray[np.bool_],
+    rows: Rows,
+    threshold: float,
+    before: Sequence[tuple[int, int]] = (),
 ) -> tuple[int, int, list[tuple[int, int]]]:
     """Takes every document or piece out of `kept` that is near an earlier one that stays, and all pieces of a document
-    that is as a whole; (how many, pairs compared, (one, another that went) where that was a piece)."""
+    that is as a whole; (how many, pairs compared, (one, another that went) where that was a piece, or one of which a
+    piece was a copy). `before`: what `exact` joined."""
     dropped = compared = 0
     seen: set[tuple[int, int]] = set()
     joins: list[tuple[int, int]] = []
+    copied = {one for one, _ in before}
     for bucket in index.buckets(kept):
         stay: list[int] = []
         for row in bucket.tolist():
@@ -127,8 +138,9 @@ def near(
             if like is not None:
                 dropped += int(kept[own].sum()) - bool(rows.pieces[row])
                 kept[own] = False
-                if rows.cut(row):
+                if rows.cut(row) or row in copied:
                     joins.append((like, row))
+                    copied.add(like)
                 continue
             seen.update((other, row) for other in fresh)
             if len(stay) < COMPARED:

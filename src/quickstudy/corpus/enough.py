@@ -28,12 +28,15 @@ class Remedy(NamedTuple):
 def remedy(counts: Mapping[str, int], settings: Settings) -> Remedy:
     """`counts`: how often each word stands in the whole corpus, however common."""
     whole = sum(counts.values())
-    own: dict[int, list[int]] = {part: [] for part, share in enumerate(settings.word_shares) if share}
+    shared = zip(settings.word_shares, settings.shares, strict=True)
+    own: dict[int, list[int]] = {part: [] for part, (of_words, of_texts) in enumerate(shared) if of_words and of_texts}
     for word in heapq.nlargest(_LOOKED, counts, key=counts.__getitem__):
         if words.fit(word) and words.part(word, settings) in own:
             own[words.part(word, settings)].append(counts[word])
     found = [_of_part(own[part], settings.shares[part], whole, settings) for part in own]
-    return Remedy(max(each.times for each in found), max(each.most_frequent for each in found))
+    return Remedy(
+        max((each.times for each in found), default=1), max((each.most_frequent for each in found), default=0.0)
+    )
 
 
 def _of_part(counts: Sequence[int], share: float, whole: int, settings: Settings) -> Remedy:
@@ -63,6 +66,11 @@ def check(candidates: Sequence[Candidate], counts: Sequence[int], advice: Remedy
     worst = min(parts, key=lambda part: there[part])
     if there[worst] >= settings.ways:
         return
+    if not settings.shares[worst] and not settings.held_out:
+        raise QuickstudyError(
+            f"corpus: {PART_NAMES[worst]} has a share of the words and none of the documents; give it one in shares, "
+            "or none in word_shares."
+        )
     would = min(own[part][settings.ways - 1] if len(own[part]) >= settings.ways else 0 for part in parts)
     raise QuickstudyError(
         f"corpus: {settings.ways}-way tasks need {settings.ways} words with {settings.least_uses} uses in each part, "

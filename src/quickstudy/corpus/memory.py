@@ -66,7 +66,7 @@ def hashed(data: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.
 def _powers(count: int) -> list[NDArray[np.uint64]]:
     if len(_POWERS[0]) <= count:
         for place, factor in enumerate((_FACTOR, pow(_FACTOR, -1, 1 << 64))):
-            steps = np.full(2 * count, factor, np.uint64)
+            steps = np.full(2 * count + 1, factor, np.uint64)
             steps[0] = 1
             _POWERS[place] = np.multiply.accumulate(steps)
     return _POWERS

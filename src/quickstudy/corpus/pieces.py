@@ -15,6 +15,8 @@ from quickstudy.corpus.memory import LONGEST, Memory, hashed
 
 MOST = 300_000
 """pieces that are remembered"""
+MOST_IDS = 1 << 23
+"""token ids of them: where nothing lies between spaces, a piece is a whole sentence"""
 _SPACE, _NEWLINE = b" \n"
 _AT_ONCE, _CACHED = 1 << 20, 1 << 16
 """characters whose new pieces are read together; and that stay in a processor's cache"""
@@ -92,7 +94,7 @@ class Pieces:
         fresh, first, which = np.unique(hashes[short], return_index=True, return_inverse=True)
         long = [text for text in dict.fromkeys(said.values()) if text not in self._long]
         known = len(self._starts) - 1
-        if known and known + len(fresh) + len(long) > MOST:
+        if known and (known + len(fresh) + len(long) > MOST or len(self._ids) > MOST_IDS):
             self._forget()
             return self._numbers(cuts)
         self._learn([*(_said(cuts, at) for at in short[first].tolist()), *long])

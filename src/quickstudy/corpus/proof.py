@@ -16,7 +16,11 @@ from quickstudy.corpus.fingerprints import bands, joined
 from quickstudy.corpus.store import PARTS, Corpus
 from quickstudy.corpus.workers import spread
 
-_BLOCK, _DOCUMENTS = 1 << 20, 1 << 13
+_BLOCK = 1 << 20
+_WHOLE = 1 << 20
+"""tokens of a document beyond which it is looked at in several ranges: it may be as long as its file"""
+_AT_ONCE, _LEAST = 1 << 22, 1 << 9
+"""tokens that are sketched in one job; as many as a document counts for at least"""
 
 
 def proof(corpus: Corpus, strayed: int, compared: int) -> dict[str, Any]:
@@ -48,8 +52,9 @@ def near_between(
     among `texts`."""
     corpus = Corpus.open(made)
     split, seed = np.asarray(corpus.split), int(corpus.manifest["seed"])
-    units = _units(np.asarray(corpus.origin))
-    jobs = (units[begin : begin + _DOCUMENTS] for begin in range(0, len(units), _DOCUMENTS))
+    begins = corpus.sentences[np.asarray(corpus.documents)]
+    units = _units(np.asarray(corpus.origin), begins)
+    jobs = _jobs(units, begins)
     index, hashes = Index(folder), [np.zeros(0, np.uint64)]
     for found, own in spread(Sketch(made, seed + 2), jobs, workers):
         index.add(found)
@@ -84,15 +89,26 @@ class Sketch:
         return bands(said, self.seed), hashes
 
 
-def _units(origin: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(U, 2) ranges of documents: each one alone; then those that were cut, wholly."""
+def _units(origin: NDArray[np.int64], begins: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(U, 2) ranges of documents: each one alone; then those that were cut, wholly or in ranges of about _WHOLE tokens.
+    `begins`: (m + 1,) the first token of each, and behind the last."""
     alone = np.arange(len(origin))
-    starts = np.flatnonzero(np.append(True, origin[1:] != origin[:-1]))
+    fresh = np.append(True, origin[1:] != origin[:-1])[: len(origin)]
+    first = np.maximum.accumulate(np.where(fresh, alone, 0))
+    block = (begins[:-1] - begins[first]) // _WHOLE
+    fresh[1:] |= block[1:] != block[:-1]
+    starts = np.flatnonzero(fresh)
     ends = np.append(starts[1:], len(origin))
     cut = ends - starts > 1
     return np.concatenate(
         [np.stack([alone, alone + 1], axis=1), np.stack([starts[cut], ends[cut]], axis=1)]
     )  # fmt: skip
+
+
+def _jobs(units: NDArray[np.int64], begins: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Some units each."""
+    sizes = np.maximum(begins[units[:, 1]] - begins[units[:, 0]], _LEAST)
+    return np.split(units, np.flatnonzero(np.diff(np.cumsum(sizes) // _AT_ONCE)) + 1)
 
 
 def _shared_words(corpus: Corpus) -> int:

@@ -66,9 +66,12 @@ def _documents(found: Sequence[Place], settings: Settings, problems: Problems) -
 
 def _plain(number: int, path: Path, unit: str, problems: Problems) -> Iterator[Raw]:
     pieces = {"file": _whole, "paragraph": _paragraphs, "line": _lines}[unit]
+    begun = False  # what begins with nothing but spaces does not go on with the document before it
     for text, goes_on in pieces(_read(path, problems)):
+        begun = begun and goes_on
         if text.strip():
-            yield Raw(number, text, goes_on=goes_on)
+            yield Raw(number, text, goes_on=begun)
+            begun = True
 
 
 def _read(path: Path, problems: Problems) -> Iterator[str]:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import quickstudy
-from quickstudy.core.files import claim, shown, write_whole
+from quickstudy.core.files import TEMPORARY, claim, shown, write_whole
 from quickstudy.core.types import QuickstudyError
 from quickstudy.corpus import store
 from quickstudy.corpus.places import Place
@@ -83,7 +83,7 @@ def _refused(error: BaseException) -> bool:
 
 def _begun(work: Path) -> bool:
     """Whether a build was stopped here before it had left its mark."""
-    return work.is_dir() and all(path.name == "lock" for path in work.iterdir())
+    return work.is_dir() and all(path.name == "lock" or path.match(TEMPORARY.format("*")) for path in work.iterdir())
 
 
 def _written(mark: Path) -> str:

@@ -66,7 +66,8 @@ class Sift:
         bands = fingerprints.bands(keys, self.settings.seed)
         leaks = self._leaks(kept, bands)
         counts.update(f"dropped: judged ({why})" for why, each in zip(leaks, kept, strict=True) if why and each.lines)
-        step = max(len(kept) // SAMPLE, 1)
+        real = [document for document in kept if document.lines]
+        step = max(len(real) // SAMPLE, 1)
         shards.write(
             batch.number,
             {
@@ -79,8 +80,8 @@ class Sift:
                 "groups": packed(list(groups)),
                 "kept": np.array([not why for why in leaks], bool),
                 "counts": packed(counts),
-                "heads": packed([" ".join(document.lines)[: languages.HEAD] for document in kept[::step][:SAMPLE]]),
-                "words": packed(self._words(batch.number, kept)),
+                "heads": packed([" ".join(document.lines)[: languages.HEAD] for document in real[::step][:SAMPLE]]),
+                "words": packed(self._words(batch.number, real)),
             },
             [document.lines for document in kept],
         )

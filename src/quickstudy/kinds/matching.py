@@ -5,7 +5,7 @@ vectors, an episode of N ways without examples is one-of-N response selection (H
 learned across such episodes is contrastive. A query that brings its own candidates may choose among those alone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, ClassVar
@@ -75,7 +75,7 @@ class Matching:
     def unread(self, examples: Sequence[Query]) -> list[int]:
         """Of queries, of the candidates that they bring, and of those that answer them."""
         asked = query.encode_queries(self.reader, self.turns, examples)[1].tolist()
-        own = [sum(self.reader.unread(list({*one.candidates, *one.right}))) for one in examples]
+        own = self._unread([{*one.candidates, *one.right} for one in examples])
         return [sum(each) for each in zip(asked, own, strict=True)]
 
     def brought(self, examples: Iterable[Query], classes: Classes) -> Classes:
@@ -140,7 +140,7 @@ class Matching:
         for start in range(0, len(examples), TOGETHER):
             some = examples[start : start + TOGETHER]
             text, cut = query.encode_queries(self.reader, self.turns, some)
-            cut = cut + torch.tensor([sum(self.reader.unread(one.candidates)) for one in some])
+            cut = cut + torch.tensor(self._unread([one.candidates for one in some]))
             open_ = _open(some, place)
             with torch.no_grad():
                 scores = score(Batch(text, torch.full((len(some), 1), IGNORE), None, open_))[:, 0].double()
@@ -165,6 +165,12 @@ class Matching:
             "ndcg@10": fmean(ranking.ndcg(*one, 10) for one in judged),
             "accuracy": fmean(float(ranked[0] in right) for ranked, right in judged),
         }
+
+    def _unread(self, lists: Sequence[Collection[str]]) -> list[int]:
+        """Tokens of each list's candidates that are not read. One that stands in several lists is looked at once."""
+        each = list({name for names in lists for name in names})
+        cut = dict(zip(each, self.reader.unread(each), strict=True))
+        return [sum(cut[name] for name in names) for names in lists]
 
     def ranked(self, scores: Tensor, open_: Tensor | None, names: list[str], cut: Tensor) -> list[Ranking]:
         if open_ is not None:
