@@ -89,7 +89,7 @@ class Pieces:
         hashes = np.concatenate([hashed(cut.data, cut.starts, cut.ends) for cut in cuts])
         sizes = np.concatenate([cut.ends - cut.starts for cut in cuts])
         numbers = np.where(sizes <= LONGEST, self._memory.numbers(hashes), -1)
-        said = {at: _said(cuts, at) for at in np.flatnonzero(sizes > LONGEST).tolist()}
+        said = {at: _text(cuts, at) for at in np.flatnonzero(sizes > LONGEST).tolist()}
         short = np.flatnonzero((numbers < 0) & (sizes <= LONGEST))
         fresh, first, which = np.unique(hashes[short], return_index=True, return_inverse=True)
         long = [text for text in dict.fromkeys(said.values()) if text not in self._long]
@@ -97,7 +97,7 @@ class Pieces:
         if known and (known + len(fresh) + len(long) > MOST or len(self._ids) > MOST_IDS):
             self._forget()
             return self._numbers(cuts)
-        self._learn([*(_said(cuts, at) for at in short[first].tolist()), *long])
+        self._learn([*(_text(cuts, at) for at in short[first].tolist()), *long])
         self._memory.add(fresh, known)
         self._long.update(zip(long, range(known + len(fresh), len(self._starts) - 1), strict=True))
         numbers[short] = known + which
@@ -164,7 +164,7 @@ def _cut(sentences: Sequence[str], apart: bool) -> Cut:
     return Cut(data, starts, ends, firsts)
 
 
-def _said(cuts: Sequence[Cut], at: int) -> str:
+def _text(cuts: Sequence[Cut], at: int) -> str:
     """The text of a piece."""
     for cut in cuts:
         if at < len(cut.starts):

@@ -100,9 +100,7 @@ def _units(origin: NDArray[np.int64], begins: NDArray[np.int64]) -> NDArray[np.i
     starts = np.flatnonzero(fresh)
     ends = np.append(starts[1:], len(origin))
     cut = ends - starts > 1
-    return np.concatenate(
-        [np.stack([alone, alone + 1], axis=1), np.stack([starts[cut], ends[cut]], axis=1)]
-    )  # fmt: skip
+    return np.concatenate([np.stack([alone, alone + 1], axis=1), np.stack([starts[cut], ends[cut]], axis=1)])
 
 
 def _jobs(units: NDArray[np.int64], begins: NDArray[np.int64]) -> list[NDArray[np.int64]]:

@@ -13,13 +13,13 @@ from quickstudy.corpus.store import PARTS, TEST
 
 def split(
     identities: NDArray[np.uint64],
-    together: NDArray[np.int64],
+    company: NDArray[np.int64],
     group: NDArray[np.int32],
     names: Sequence[str],
     settings: Settings,
 ) -> NDArray[np.uint8]:
     """(m,) TRAIN, VALIDATION or TEST of documents that stay; a part with a share has one document at least. Those with
-    one number in `together` lie in one part.
+    one number in `company` lie in one part.
 
     Errors: QuickstudyError for a group that is held out and not there, or too few documents or groups."""
     held = [names.index(name) for name in settings.held_out if name in names]
@@ -32,7 +32,7 @@ def split(
         by_group = np.full(len(names), TEST, np.uint8)
         by_group[free] = _ranked(hashes[free], np.ones(len(free), np.int64), settings.shares, "groups")
         return by_group[group]
-    _, first, which, sizes = np.unique(together, return_index=True, return_inverse=True, return_counts=True)
+    _, first, which, sizes = np.unique(company, return_index=True, return_inverse=True, return_counts=True)
     free = np.bincount(which, np.isin(group, held), minlength=len(first)) == 0
     found = np.full(len(first), TEST, np.uint8)
     hashes = _scattered(identities[first[free]] ^ salt)
