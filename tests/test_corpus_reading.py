@@ -1,6 +1,7 @@
 """What a corpus is read from, and what is said of what makes no corpus."""
 
 import json
+import os
 import random
 from pathlib import Path
 
@@ -125,8 +126,17 @@ def test_a_row_without_a_group_is_of_its_sources(tmp_path: Path) -> None:
         ("empty.txt", b"", "empty"),
         ("blank.txt", b"  \n\n \n", "no text"),
         ("picture.txt", bytes(range(32)) * 100, "not a text file"),
+        ("zeros.txt", bytes(5000), "not a text file"),
         ("rows.jsonl", b"\n", "no rows"),
-        ("numbers.jsonl", b'{"a": 1}\n{"a": 2}\n', "no column"),
+        ("prose.jsonl", b"There is no JSON in it.\n", r"no rows .* \(prose.jsonl, line 1: this is no JSON"),
+        ("numbers.jsonl", b'{"a": 1}\n{"a": 2}\n', "no column holds a text; name a file with one besides a"),
+        ("footer.parquet", b"PAR1" + b"x" * 500 + b"PAR1", "damaged, or no Parquet file"),
+        ("endless.txt", b"a" * 1_500_000, "of 1 documents, in 7. pieces, none is left"),
+        (
+            "book.txt",
+            b" ".join(b"word%d goes on." % at for at in range(5000)),
+            "3 parts need one each; give 2 more, or",
+        ),
         ("digits.txt", b"123 456 789 123 456 789 12 3\n" * 20, "none is left"),
         ("short.txt", b"ab\ncd\n", "none is left"),
         ("two.txt", b"This is the only text that there is in here.\n", "parts need one each"),
@@ -138,6 +148,37 @@ def test_what_makes_no_corpus_is_refused_in_a_sentence(tmp_path: Path, name: str
         build([tmp_path / name], tmp_path / "made", ANY)
     assert "\n" not in str(error.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == [name]
+
+
+def test_a_pipe_is_refused_before_anybody_waits_for_it(tmp_path: Path) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("no pipes with names here")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(QuickstudyError, match="a pipe or a device; write what it gives to a file"):
+        build([tmp_path / "pipe"], tmp_path / "made", ANY)
+
+
+def test_of_a_folder_what_is_no_text_is_passed_over_and_told(tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "a.txt").write_bytes(b"")
+    (folder / "b.txt").write_bytes(bytes(5000))
+    with pytest.raises(QuickstudyError, match=r"a\.txt: the file is empty"):
+        build([folder], tmp_path / "made", ANY)
+    (folder / "c.txt").write_text("\n".join(texts(20)))
+    (folder / "d.jsonl").write_text("no JSON\n")
+    made = build([folder], tmp_path / "made", ANY)
+    assert len(made.split) == 20
+    told = [problem.partition(": ")[0] for problem in made.manifest["problems"] if "it was left out" in problem]
+    assert [Path(name.partition(",")[0]).name for name in told] == ["a.txt", "b.txt", "d.jsonl"]
+    lines(folder / "e.jsonl", [{"body": text} for text in texts(5, seed=1)])
+    with pytest.raises(QuickstudyError, match="no column 'words'"):
+        build([folder], tmp_path / "other", Settings(**{**vars(ANY), "text": "words"}))
+
+
+def test_a_first_row_without_a_text_does_not_make_another_column_the_text(tmp_path: Path) -> None:
+    rows = [{"id": "a number of letters", "text": None}, *({"id": "1", "text": text} for text in texts(3))]
+    assert said(lines(tmp_path / "rows.jsonl", rows)) == texts(3)
 
 
 def test_too_few_frequent_words_say_what_would_do(tmp_path: Path) -> None:

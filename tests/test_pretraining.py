@@ -177,6 +177,7 @@ def test_a_student_is_gone_on_from_as_it_is(low_rank: tuple[str, Path], corpus: 
         ({"student": {"backbone": "minilm"}}, r"\[random\] is read only where"),
         ({"random": {"width": 10, "heads": 3}}, "does not divide"),
         ({"learner": {"name": "hybrid", "inner": "neighbours"}}, "learns nothing across tasks"),
+        ({"learner": "prior_head", "task": [MASKED]}, "hybrid around this one"),
         ({"task": [{**WORDS, "ways": 500}]}, "500"),
     ],
 )
@@ -249,6 +250,49 @@ def test_a_task_that_cannot_be_had_is_told_and_the_others_go_on(corpus: Corpus, 
     rows = pretext_test(student, corpus.folder, tasks, 2)
     assert {row.task: row.accuracy is None for row in rows} == {"few": False, "many": True}
     assert "400" in next(row.trouble for row in rows if row.task == "many")
+
+
+@pytest.fixture(scope="module")
+def reading(corpus: Corpus, tmp_path_factory) -> str:
+    """A model of Hugging Face that reads the corpus' tokens and says none."""
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("bert")
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    config = BertConfig(vocab_size=corpus.tokenizer.get_vocab_size(), max_position_embeddings=48, **sizes)
+    BertModel(config).save_pretrained(folder)
+    made = PreTrainedTokenizerFast(tokenizer_object=corpus.tokenizer, pad_token="<pad>", unk_token="<unk>")
+    made.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "judged"), [([MASKED], {"sentence_order", "contrast"}), ([WORDS, MASKED], {"subset_masking"})]
+)
+def test_a_student_that_says_no_words_is_judged_on_what_it_can_do(
+    tasks: list[dict[str, Any]], judged: set[str], reading: str, corpus: Corpus, tmp_path: Path
+) -> None:
+    plan = {**PLAN, "steps": 1, "validate_every": 1}
+    qs.pretrain(added(reading, task=tasks, training=plan), tmp_path / "run", corpus=corpus.folder)
+    student = tmp_path / "run" / "student.qs"
+    found = run("evaluate", "--pretext", corpus.folder, "--model", student, "--episodes", 2, "--json")
+    assert found.exit_code == 0, found.output
+    rows = json.loads(found.stdout)
+    assert judged <= {row["task"] for row in rows if row["accuracy"]}
+    silent = [row for row in rows if "says none" in row["trouble"]]
+    assert [(row["task"], row["accuracy"]) for row in silent] == [("masked_lm", None)]
+    assert not {"language_model", "translation", "denoising"} & {row["task"] for row in rows}
+
+
+def test_where_nothing_can_be_judged_the_first_reason_is_the_error(corpus: Corpus, tmp_path: Path) -> None:
+    qs.pretrain(tables(task=[WORDS], training={**PLAN, "steps": 1}), tmp_path / "run", corpus=corpus.folder)
+    raw = tmp_path / "few.txt"
+    raw.write_text("\n".join(f"The {who} brought {what} to the village." for who, what in product(WHO, WHAT)))
+    settings = Settings(tokenizer=str(corpus.folder / "tokenizer.json"), documents="line", near=1.0, ways=0)
+    few = build([raw], tmp_path / "few", settings)
+    told = refused("evaluate", "--pretext", few.folder, "--model", tmp_path / "run" / "student.qs")
+    assert "subset_masking, test part: " in told and "no other task" in told
+    assert "reads no text" in refused("evaluate", "--pretext", corpus.folder, "--model", "vectors:16")
 
 
 def test_titles_tell_two_settings_of_one_task_apart() -> None:

@@ -1,7 +1,7 @@
 """The meta-test on raw text: how well a student adapts to tasks of words and documents it was not trained on."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -9,17 +9,23 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from quickstudy import config
-from quickstudy.backbones.filling import filling
+from quickstudy.backbones.encoder import Encoder
+from quickstudy.backbones.filling import Filling, filling
 from quickstudy.core.types import DivergedError, QuickstudyError
 from quickstudy.corpus.store import TEST, Corpus
 from quickstudy.evaluation.statistics import Interval, over_episodes
 from quickstudy.learners.hybrid import Hybrid
+from quickstudy.pretext.catalogue import SAID
 from quickstudy.pretext.drawn import Pretext
 from quickstudy.pretext.frame import Frame, framed
 from quickstudy.pretrain_tasks import drawn, judged
 from quickstudy.student import Student
 
 WHOLE = "test part"
+SILENT = (
+    "not judged, since this student reads words and says none: what said them while it was pretrained is no part of "
+    "it; how that went is told by the loss in its run's journal.jsonl"
+)
 NOWHERE = 255
 """the part of documents that are left out"""
 
@@ -50,10 +56,12 @@ def pretext_test(
     watch: Callable[[int, int], None] | None = None,
 ) -> list[Row]:
     """`student` adapts to `episodes` tasks of each sort out of the corpus' test part, and out of each group that lies
-    wholly in it. `tasks` are those that the student was pretrained on where it says so, else all that there are."""
+    wholly in it. `tasks` are those of `usual` where none are named.
+
+    Errors: QuickstudyError for a student that reads no text, or whose tokens are others than the corpus'."""
     corpus = Corpus.open(folder)
-    chosen = tasks if tasks is not None else usual(student)
-    backbone = filling(student.loaded.backbone)
+    chosen, silent = usual(student) if tasks is None else (tasks, ())
+    backbone = _filling(student)
     learner = config.reading(student.learner, backbone)
     if learner.slopes != "none":
         learner = Hybrid(backbone, learner)  # for tasks whose classes are the vocabulary
@@ -66,12 +74,24 @@ def pretext_test(
             found.append(_row(reading, title, task, name, frame, episodes, seed))
         if watch:
             watch(place + 1, len(chosen))
-    return found
+    return [*found, *(Row(title, WHOLE, 0, None, float("nan"), trouble=SILENT) for title in silent)]
 
 
-def usual(student: Student) -> dict[str, Pretext]:
-    """The tasks that a student was pretrained on; of one that was not, every sort with the settings it begins with."""
-    tables = student.about.get("recipe", {}).get("task", ()) or [{"name": name} for name in config.PRETEXTS]
+def usual(student: Student) -> tuple[dict[str, Pretext], tuple[str, ...]]:
+    """(the tasks that a student was pretrained on, or, where there are none that it can be judged on, every sort with
+    the settings it begins with; titles of its own that ask for words and that it cannot say). A model of Hugging Face
+    that was pretrained on hidden words says none: what said them was no part of the student."""
+    says = _filling(student).says(student.theta)
+    own = _tasks(student.about.get("recipe", {}).get("task", ()))
+    every = _tasks([{"name": name} for name in config.PRETEXTS])
+
+    def able(tasks: Mapping[str, Pretext]) -> dict[str, Pretext]:
+        return {title: task for title, task in tasks.items() if SAID.get(type(task)) in (None, *says)}
+
+    return able(own) or able(every), tuple(sorted(own.keys() - able(own).keys()))
+
+
+def _tasks(tables: Sequence[Mapping[str, Any]]) -> dict[str, Pretext]:
     own = ("title", "weight", "hardness")
     return {
         table.get("title", table["name"]): config.build(
@@ -79,6 +99,14 @@ def usual(student: Student) -> dict[str, Pretext]:
         )
         for table in tables
     }
+
+
+def _filling(student: Student) -> Filling:
+    if not isinstance(student.loaded.backbone, Encoder):
+        raise QuickstudyError(
+            f"{student.origin} reads no text, and pretext tasks are made of it; name a student that does"
+        )
+    return filling(student.loaded.backbone)
 
 
 def held_out(corpus: Corpus) -> dict[int, str]:

@@ -57,6 +57,11 @@ class Filling:
         """D, of units where nothing is masked."""
         return self.encoder.width
 
+    def says(self, params: Params) -> tuple[int, ...]:
+        """The roles of tokens of which it says what they are."""
+        hidden = not self.mapped or any(name.startswith(FILL) for name in params)
+        return (*[MASKED] * hidden, *[WRITTEN] * isinstance(self.other, Speaking))
+
     @property
     def limit(self) -> int:
         """Tokens a row of a model that writes; 0 of one that does not."""

@@ -47,7 +47,9 @@ def build(
     most_frequent: Annotated[float, typer.Option(help="Share of all words from which one is too common.")] = 0.002,
     ways: Annotated[int, typer.Option(help="Words that each part must have; 0: any number.")] = 5,
     seed: Annotated[int, typer.Option(help="The same seed and text give the same corpus.")] = 0,
-    workers: Annotated[int, typer.Option(help="Processes. [default: the processor's cores]", show_default=False)] = 0,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes. [default: the processor's cores]", show_default=False)
+    ] = 0,
     json: Json = False,
 ) -> None:  # fmt: skip
     """Cleans, takes copies out, splits into train, validation and test, and tokenises; goes on where it was stopped.

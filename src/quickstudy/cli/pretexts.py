@@ -14,13 +14,15 @@ def show(folder: Path, model: str, episodes: int, seed: int, device: str, json: 
     from rich.console import Console
     from rich.table import Table
 
+    from quickstudy.core.types import QuickstudyError
     from quickstudy.pretext_test import pretext_test, usual
     from quickstudy.student import load
 
     student = load(model, device=device)
-    tasks = usual(student)
-    with progress("adapting", len(tasks)) as tell:
-        rows = pretext_test(student, folder, tasks, episodes, seed, lambda done, _: tell(done))
+    with progress("adapting", len(usual(student)[0])) as tell:
+        rows = pretext_test(student, folder, None, episodes, seed, lambda done, _: tell(done))
+    if all(row.accuracy is None for row in rows):
+        raise QuickstudyError(f"{rows[0].task}, {rows[0].group}: {rows[0].trouble} (and no other task could be had)")
     if json:
         emit([{**row._asdict(), "accuracy": row.accuracy and _record(row.accuracy), "loss": row.accuracy and row.loss}
               for row in rows])  # fmt: skip
@@ -35,9 +37,12 @@ def show(folder: Path, model: str, episodes: int, seed: int, device: str, json: 
         ways = "vocabulary" if row.ways == 0 and row.accuracy else str(row.ways or "")
         table.add_row(row.task, plain(row.group, 40), ways, *told)
     Console().print(table)
+    troubles: dict[tuple[str, str], list[str]] = {}
     for row in rows:
-        if row.trouble:
-            print(plain(f"{row.task}, {row.group}: {row.trouble}", 600))
+        troubles.setdefault((row.task, row.trouble), []).append(row.group)
+    for (task, trouble), groups in troubles.items():
+        if trouble:
+            print(plain(f"{task}, {', '.join(groups)}: {trouble}", 600))
 
 
 def _said(found: "Interval") -> str:

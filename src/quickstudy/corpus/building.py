@@ -20,7 +20,7 @@ from quickstudy.corpus.encoding import CHOICE, Encode
 from quickstudy.corpus.judged import gather
 from quickstudy.corpus.pieces import exact
 from quickstudy.corpus.places import Place, places
-from quickstudy.corpus.proof import near_between, proof
+from quickstudy.corpus.proof import Strayed, near_between, proof
 from quickstudy.corpus.reading import documents
 from quickstudy.corpus.settings import Settings
 from quickstudy.corpus.shards import Shards, packed
@@ -33,6 +33,9 @@ Watch = Callable[[str, int, int | None], None]
 """a step's name, how much of it is done, of how much"""
 CHECKED = 1000
 """sentences on which reading by pieces is checked"""
+ROUNDS = 8
+"""of putting the corpus together anew without documents that are like one of another part. Each takes some out, so that
+it would end by itself; but a text that takes more of them is not one to wait for"""
 
 
 def build(
@@ -43,26 +46,46 @@ def build(
     workers: int = 1,
     watch: Watch = lambda what, done, whole: None,
 ) -> Corpus:
-    """Compiles files, folders, patterns and "hf:NAME" into `folder`, which must not exist.
+    """Compiles files, folders, patterns and "hf:NAME" into `folder`, which must not exist, unless this very build made
+    it and was killed before it had cleaned up.
 
     With several workers, processes are spawned: a script must guard its main part (`if __name__ == "__main__"`).
     Errors: QuickstudyError for input that makes no corpus, in one sentence."""
     settings, goal = settings or Settings(), Path(folder)
-    if goal.exists():
-        raise QuickstudyError(f"{shown(goal)}: this exists already; name another folder or remove it.")
     vocabularies.checked(settings.tokenizer)
     found = places(named)
     manifest.licences(settings, len(found))
     key = resuming.key(found, settings)
+    if resuming.finished(goal, key):
+        return Corpus.open(goal)
+    if goal.exists():
+        raise QuickstudyError(f"{shown(goal)}: this exists already; name another folder or remove it.")
     with resuming.folder(goal, key) as work:
         problems = Problems()
         count = _sift(found, settings, work, key, workers, watch, problems)
-        while strayed := _compiled(found, settings, work, key, count, workers, watch, problems):
+        for place in found:
+            if place.changed:
+                problems.add("sources", place.name, "it changed while it was read, so that no hash of it is given")
+        for _ in range(ROUNDS):
+            strayed = _compiled(found, settings, work, key, count, workers, watch, problems)
+            if not strayed.all:
+                break
             shutil.rmtree(work / "tokens")  # first: a build that is killed here finds the same ones again
-            forget(strayed, work)
+            forget(strayed.near, strayed.same, work)
             (work / "tokens").mkdir()
-        store.settle(work / "made", goal)
+        else:
+            shutil.rmtree(work / "made")
+            raise QuickstudyError(_endless(len(strayed.all), settings))
+        resuming.settle(work, goal)
     return Corpus.open(goal)
+
+
+def _endless(strayed: int, settings: Settings) -> str:
+    return (
+        f"corpus: the parts were drawn {ROUNDS} times, and still {strayed:,} documents were like one of another part; "
+        f"set near below {settings.near:g}, or take a tokenizer that tells your texts apart better than "
+        f"{settings.tokenizer}."
+    )
 
 
 def _compiled(
@@ -74,7 +97,7 @@ def _compiled(
     workers: int,
     watch: Watch,
     problems: Problems,
-) -> list[int]:
+) -> Strayed:
     """Makes the corpus in the folder `made`, unless documents turn out to be near one of another part: then these, and
     what is made is no corpus."""
     decided = decide(Shards(work / "texts"), count, found, settings, work, watch)
@@ -145,7 +168,7 @@ def _assemble(
     workers: int,
     problems: Problems,
     watch: Watch,
-) -> list[int]:
+) -> Strayed:
     out, shards = work / "made", Shards(work / "tokens")
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
@@ -162,9 +185,9 @@ def _assemble(
     about = manifest.about(found, decided, sizes, settings, problems, tokenizer, apart)
     store.write_rest(out, kept, tokenizer.to_str(), about, targets)
     texts, numbers = Texts(Shards(work / "texts"), decided.firsts), np.flatnonzero(decided.kept)
-    strayed, compared = near_between(out, texts, numbers, settings.near, work / "check", workers)
-    if not strayed:
-        about["proof"] = proof(Corpus.open(out), len(strayed), compared)
+    strayed = near_between(out, texts, numbers, settings.near, work / "check", workers)
+    if not strayed.all:
+        about["proof"] = proof(Corpus.open(out), strayed)
         store.write_rest(out, kept, tokenizer.to_str(), about, targets)
     watch("putting together", 3, 3)
     return strayed

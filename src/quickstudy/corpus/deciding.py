@@ -89,11 +89,13 @@ def decide(
     )  # fmt: skip
 
 
-def forget(documents: Sequence[int], work: Path) -> None:
-    """Takes these out as near-duplicates, for the next `decide`."""
+def forget(near: Sequence[int], same: Sequence[int], work: Path) -> None:
+    """Takes documents out for the next `decide`: near-duplicates, and those of the same tokens as another."""
     kept, dropped, joins = _remembered(work)
-    dropped["dropped: nearly the same as another"] += int(kept[list(documents)].sum())
-    kept[list(documents)] = False
+    for documents, why in ((same, "the same tokens as another"), (near, "nearly the same as another")):
+        name = f"dropped: {why}"
+        dropped[name] = dropped.get(name, 0) + int(kept[list(documents)].sum())
+        kept[list(documents)] = False
     _remember(work, kept, dropped, joins)
 
 
@@ -155,4 +157,8 @@ def _some(kept: NDArray[np.bool_], counts: Counter[str]) -> None:
     if not kept.any():
         dropped = {name: count for name, count in counts.items() if name.startswith("dropped")}
         why = ", ".join(f"{count:,} {name.removeprefix('dropped: ')}" for name, count in sorted(dropped.items()))
-        raise QuickstudyError(f"corpus: of {counts['read']:,} documents none is left ({why}); check what was named.")
+        pieces = sum(dropped.values())
+        cut = f", in {pieces:,} pieces," if pieces > counts["read"] else ""
+        raise QuickstudyError(
+            f"corpus: of {counts['read']:,} documents{cut} none is left ({why}); name files of sentences in words."
+        )

@@ -72,7 +72,7 @@ def _sources(found: Sequence[Place], decided: Decided, settings: Settings) -> li
     return [
         {
             "path": place.name,
-            "sha256": fingerprint(place),
+            "sha256": "" if place.changed else fingerprint(place),
             "licence": licence,
             "documents": int(count),
             "bytes": place.size,

@@ -25,11 +25,21 @@ class Place(NamedTuple):
     """as it stands in the manifest"""
     files: tuple[Path, ...]
     """() for a data set on the hub; a saved data set's folder stands for itself"""
+    written: tuple[tuple[int, int], ...] = ()
+    """size and time of each, as they were when the source was named"""
 
     @property
     def size(self) -> int:
         """Bytes; 0 where nobody knows."""
         return sum(path.stat().st_size for path in self.files if path.is_file())
+
+    @property
+    def changed(self) -> bool:
+        """Whether a file is not what it was when the source was named."""
+        try:
+            return _written(self.files) != self.written
+        except OSError:
+            return True
 
 
 def places(named: Sequence[str | Path]) -> list[Place]:
@@ -69,6 +79,10 @@ def fingerprint(place: Place) -> str:
     return whole.hexdigest() if place.files else ""
 
 
+def _written(files: Sequence[Path]) -> tuple[tuple[int, int], ...]:
+    return tuple((stat.st_size, stat.st_mtime_ns) for path in files for stat in [path.stat()])
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -91,18 +105,18 @@ def _places(named: str) -> list[Place]:
 
 
 def _place(path: Path) -> Place:
-    if path.is_file():
-        return Place(path.name, (path,))
-    if not path.is_dir():
-        raise QuickstudyError(f"{shown(path)}: this is neither a file nor a folder.")
-    if is_saved(path):
-        return Place(path.name, (path,))
+    if not path.is_file() and not path.is_dir():
+        raise QuickstudyError(
+            f"{shown(path)}: this is a pipe or a device; write what it gives to a file and name that."
+        )
+    if path.is_file() or is_saved(path):
+        return Place(path.name, (path,), _written([path]))
     inside = tuple(sorted(each for each in path.rglob("*") if _wanted(each, path)))
     if not inside:
         raise QuickstudyError(
             f"{shown(path)}: no text in this folder; files ending in {', '.join((*TEXTS[:-1], *TABLES))} are read."
         )
-    return Place(path.name or str(path), inside)
+    return Place(path.name or str(path), inside, _written(inside))
 
 
 def _wanted(path: Path, folder: Path) -> bool:

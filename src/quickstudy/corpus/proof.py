@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,33 +23,47 @@ _AT_ONCE, _LEAST = 1 << 22, 1 << 9
 """tokens that are sketched in one job; as many as a document counts for at least"""
 
 
-def proof(corpus: Corpus, strayed: int, compared: int) -> dict[str, Any]:
-    """What was counted, for the manifest. `strayed`, `compared`: how many `near_between` found.
+class Strayed(NamedTuple):
+    """Documents, by their numbers, that must go: the parts would share them."""
+
+    near: list[int]
+    """near one of another part"""
+    same: list[int]
+    """the same tokens as an earlier one, and not all that are lie in one part"""
+    compared: int
+    """pairs of two parts that met, and whose texts were compared"""
+
+    @property
+    def all(self) -> list[int]:
+        return sorted({*self.near, *self.same})
+
+
+def proof(corpus: Corpus, strayed: Strayed) -> dict[str, Any]:
+    """What was counted, for the manifest. `strayed`: what `near_between` found in this corpus.
 
     Errors: QuickstudyError where anything is shared: this program's own fault."""
     found = {
         "words in two parts": _shared_words(corpus),
         "uses outside the word's part": _strayed(corpus),
         "documents whose pieces lie in two parts": _torn(corpus),
-        "documents with the same tokens in two parts": strayed,
-        "near-duplicates in two parts": strayed,
+        "documents with the same tokens in two parts": len(strayed.same),
+        "near-duplicates in two parts": len(strayed.near),
     }
     if wrong := [name for name, count in found.items() if count]:
         raise QuickstudyError(f"corpus: {found[wrong[0]]} {wrong[0]}; this is a fault of quickstudy's: report it.")
     return {
         **found,
-        "pairs of two parts compared": compared,
+        "pairs of two parts compared": strayed.compared,
         "words a part": _by_part([word.split for word in corpus.words]),
     }
 
 
 def near_between(
     made: Path, texts: Texts, numbers: NDArray[np.int64], near: float, folder: Path, workers: int
-) -> tuple[list[int], int]:
-    """(numbers of documents that are near one of another part or are the same tokens, as texts that a tokenizer cannot
-    read may be; pairs that met, and whose texts were compared), by an index with hashes of its own over what the
-    finished corpus in `made` holds: its documents, and those that were cut as a whole. `numbers`: of its documents
-    among `texts`."""
+) -> Strayed:
+    """Documents that are near one of another part, by an index with hashes of its own, and those that are the same
+    tokens, as texts that a tokenizer cannot read may be: of what the finished corpus in `made` holds, its documents,
+    and those that were cut as a whole. `numbers`: of its documents among `texts`."""
     corpus = Corpus.open(made)
     split, seed = np.asarray(corpus.split), int(corpus.manifest["seed"])
     begins = corpus.sentences[np.asarray(corpus.documents)]
@@ -64,10 +78,13 @@ def near_between(
         return joined([texts.runs(int(numbers[document])) for document in range(*units[unit].tolist())])
 
     parts = split[units[:, 0]]
+
+    def documents(found: Sequence[int]) -> list[int]:
+        gone = {document for unit in found for document in range(*units[unit].tolist())}
+        return [int(number) for number in numbers[sorted(gone)]]
+
     strayed, compared = between(index, runs_of, parts, near)
-    strayed += _same(np.concatenate(hashes), parts).tolist()
-    gone = {document for unit in strayed for document in range(*units[unit].tolist())}
-    return numbers[sorted(gone)].tolist(), compared
+    return Strayed(documents(strayed), documents(_same(np.concatenate(hashes), parts).tolist()), compared)
 
 
 @dataclass(frozen=True)
@@ -130,11 +147,14 @@ def _torn(corpus: Corpus) -> int:
 
 
 def _same(hashes: NDArray[np.uint64], parts: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """The units whose tokens are those of an earlier one of another part."""
+    """Of the units of the same tokens all but the first, where they do not all lie in one part: those that do may not
+    the next time."""
     order = np.argsort(hashes, kind="stable")
     again = np.append(False, hashes[order[1:]] == hashes[order[:-1]]) if len(order) else np.zeros(0, bool)
     first = order[np.maximum.accumulate(np.where(again, 0, np.arange(len(order))))]
-    return np.sort(order[again & (parts[first] != parts[order])])
+    group = np.cumsum(~again) - 1
+    torn = np.bincount(group, parts[first] != parts[order]) > 0
+    return np.sort(order[again & torn[group]])
 
 
 def _by_part(parts: Sequence[int]) -> list[int]:

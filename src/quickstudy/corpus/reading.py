@@ -2,9 +2,10 @@
 
 Nothing is read whole: a document is at most PIECE characters, and what is longer comes in several."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,9 +22,13 @@ PIECE = 1 << 20
 """characters"""
 FILES = 20
 """plain text files from which each is one document, where nobody says"""
-_SAMPLE_LINES = 2000
+_SAMPLE_LINES, _SAMPLE_ROWS = 2000, 10
 _TEXT = ("text", "content", "body", "document", "article", "raw_content", "markdown")
 _TITLE = ("title", "heading", "headline")
+
+
+class _ColumnError(QuickstudyError):
+    """A table is not as the settings say: not what is passed over."""
 
 
 class Raw(NamedTuple):
@@ -41,7 +46,8 @@ class Raw(NamedTuple):
 def documents(found: Sequence[Place], settings: Settings, problems: Problems) -> Iterator[Raw]:
     """In the order of the sources. `problems`: what was passed over.
 
-    Errors: QuickstudyError for a file that is empty, binary or damaged, or a table without a column of texts."""
+    Errors: QuickstudyError for a table without a column of texts, and for a file that is empty, binary or damaged; of a
+    folder's, such a one is passed over, unless all of them are."""
     try:
         yield from _documents(found, settings, problems)
     except OSError as error:
@@ -55,13 +61,30 @@ def _documents(found: Sequence[Place], settings: Settings, problems: Problems) -
     for number, place in enumerate(found):
         if not place.files:
             yield from _table(number, place.name, settings, problems)
+        refused: list[QuickstudyError] = []
         for path in place.files:
-            if path.suffix.lower() in TABLES or path.is_dir():
-                yield from _table(number, str(path), settings, problems)
-            elif path.stat().st_size:
-                yield from _plain(number, path, _unit(path, plain, settings), problems)
-            elif len(place.files) == 1:
-                raise QuickstudyError(f"{shown(path)}: the file is empty; name one that holds text.")
+            read = _file(number, path, plain, settings, problems)
+            try:
+                first = list(islice(read, 1))
+            except _ColumnError:
+                raise
+            except QuickstudyError as error:
+                refused.append(error)
+                what = str(error).removeprefix(f"{path}: ").rstrip(".")
+                problems.add("files that could not be read", shown(path), what)
+                continue
+            yield from chain(first, read)
+        if refused and len(refused) == len(place.files):
+            raise refused[0]
+
+
+def _file(number: int, path: Path, plain: int, settings: Settings, problems: Problems) -> Iterator[Raw]:
+    if path.suffix.lower() in TABLES or path.is_dir():
+        yield from _table(number, str(path), settings, problems)
+    elif path.stat().st_size:
+        yield from _plain(number, path, _unit(path, plain, settings), problems)
+    else:
+        raise QuickstudyError(f"{shown(path)}: the file is empty; name one that holds text.")
 
 
 def _plain(number: int, path: Path, unit: str, problems: Problems) -> Iterator[Raw]:
@@ -177,17 +200,22 @@ def _heading(kept: list[str]) -> bool:
 
 def _table(number: int, named: str, settings: Settings, problems: Problems) -> Iterator[Raw]:
     read = rows(named, None, problems)
-    first = list(islice(read, 1))
-    if not first:
-        raise QuickstudyError(f"{named}: there are no rows in it that can be read; name a file that holds text.")
-    text = settings.text or _text_column(first[0].fields)
-    title = settings.title or next((key for key in first[0].fields if key in _TITLE and key != text), "")
-    if text not in first[0].fields:
-        names = ", ".join(map(str, first[0].fields))
-        raise QuickstudyError(f"{named}: no column '{text or 'text'}'; say which holds the text: {names}.")
-    if settings.group and settings.group not in first[0].fields:
-        raise QuickstudyError(f"{named}: no column '{settings.group}'; the columns are {', '.join(first[0].fields)}.")
-    for row in (each for part in (first, read) for each in part):
+    sample = list(islice(read, _SAMPLE_ROWS))
+    if not sample:
+        why = next((f" ({each})" for each in problems.all(named) if each.where.startswith(Path(named).name)), "")
+        why = why.replace("; it was left out", "")
+        raise QuickstudyError(f"{named}: there are no rows in it that can be read{why}; name a file that holds text.")
+    columns = list(dict.fromkeys(key for row in sample for key in row.fields))
+    text = settings.text or _text_column([row.fields for row in sample])
+    title = settings.title or next((key for key in columns if key in _TITLE and key != text), "")
+    names = ", ".join(map(str, columns))
+    if not text:
+        raise _ColumnError(f"{named}: no column holds a text; name a file with one besides {names}.")
+    if text not in columns:
+        raise _ColumnError(f"{named}: no column '{text}'; say which holds the text: {names}.")
+    if settings.group and settings.group not in columns:
+        raise _ColumnError(f"{named}: no column '{settings.group}'; the columns are {names}.")
+    for row in chain(sample, read):
         said = row.fields.get(text)
         if not isinstance(said, str) or not said.strip():
             problems.add("rows without a text", row.where, "no text in it")
@@ -202,9 +230,10 @@ def _named(group: Any) -> str:
     return "" if group is None else str(group)
 
 
-def _text_column(fields: Mapping[str, Any]) -> str:
-    """By its usual names; else the longest text of the first row."""
-    named = [key for key in _TEXT if isinstance(fields.get(key), str)]
-    named += [key for key, value in fields.items() if canonical(key) == "text" and isinstance(value, str)]
-    texts = [key for key, value in fields.items() if isinstance(value, str)]
-    return named[0] if named else max(texts, key=lambda key: len(fields[key]), default="")
+def _text_column(rows: Sequence[Mapping[str, Any]]) -> str:
+    """By its usual names; else the one with the longest texts in the first rows; "" where none has any."""
+    sizes: Counter[str] = Counter()
+    for fields in rows:
+        sizes.update({key: len(value) for key, value in fields.items() if isinstance(value, str)})
+    named = [*(key for key in _TEXT if sizes[key]), *(key for key in sizes if canonical(key) == "text" and sizes[key])]
+    return named[0] if named else max(sizes, key=sizes.__getitem__, default="")

@@ -55,7 +55,7 @@ class Sift:
         origin: list[int] = []
         number = batch.before - 1
         for raw in batch.documents:
-            counts["read"] += 1
+            counts["read"] += not raw.goes_on
             number += not raw.goes_on
             for document in cleaned(raw.text, raw.title, self.settings, counts):
                 kept.append(document)

@@ -70,8 +70,13 @@ def _ranked(
     if len(hashes) < len(wanted):
         cut = f" (in {whole:,} pieces, which stay together)" if whole > len(hashes) else ""
         raise QuickstudyError(
-            f"corpus: {what} that are left: {len(hashes)}{cut}, and {len(wanted)} parts need one each; give more text, "
-            + ("or split by documents." if what == "groups" else "or other --documents: file, paragraph or line.")
+            f"corpus: {what} that are left: {len(hashes)}{cut}, and {len(wanted)} parts need one each; give "
+            f"{len(wanted) - len(hashes)} more, or "
+            + (
+                "split by documents."
+                if what == "groups"
+                else "break the text up into lines or paragraphs, and say so by --documents line or paragraph."
+            )
         )
     counts = [max(round(share * whole), 1) if share > 0 else 0 for share in shares]
     largest = int(np.argmax(counts))

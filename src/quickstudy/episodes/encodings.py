@@ -71,11 +71,11 @@ def _without_mark(head: bytes) -> str | None:
 
 
 def _binary(head: bytes) -> bool:
-    """Signatures of zip (so of .xlsx), gzip, PDF, or a great many control bytes."""
+    """Signatures of zip (so of .xlsx), gzip, PDF, a great many control bytes, or hardly anything but zeros."""
     if head.startswith((b"PK\x03\x04", b"\x1f\x8b", b"%PDF", b"\xd0\xcf\x11\xe0", b"PAR1")):
         return True
     controls = sum(head.count(byte) for byte in range(32) if byte not in (0, 9, 10, 12, 13, 27))
-    return controls > 0.1 * len(head) and len(head) > 32
+    return len(head) > 32 and (controls > 0.1 * len(head) or head.count(0) > 0.9 * len(head))
 
 
 def _faults(path: Path) -> tuple[int, int] | None:

@@ -28,7 +28,8 @@ def named(batch: Batch) -> Text:
     if batch.names is None:
         raise QuickstudyError(
             "this learner chooses among named classes, and this batch names none; take a kind of task that has some, "
-            "or, for one that writes, a learner that moves the model: fine_tune, maml, reptile, in_context"
+            "or, for one that writes, a learner that moves the model: fine_tune, maml, reptile, in_context; "
+            "to pretrain on words with nothing to adapt to, hybrid around this one"
         )
     return batch.names
 

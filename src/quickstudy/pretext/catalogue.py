@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from quickstudy.core.types import MASKED, WRITTEN
 from quickstudy.pretext.cluster import Cluster
 from quickstudy.pretext.contrast import Contrast
 from quickstudy.pretext.denoising import Denoising
@@ -34,3 +35,5 @@ PRETEXTS: Mapping[str, type] = {
     "denoising": Denoising,
 }
 """tasks out of raw text"""
+SAID: Mapping[type, int] = {MaskedLm: MASKED, LanguageModel: WRITTEN, Translation: WRITTEN, Denoising: WRITTEN}
+"""those whose classes are the vocabulary -> the role of the tokens that a model must be able to say"""
