@@ -1,6 +1,8 @@
 """Sources weigh by what they do for a target; the report says what helps what. On a small backbone."""
 
+import csv
 import json
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -145,6 +147,28 @@ def test_meta_training_for_a_target_weighs_sources_and_says_how(recipe: Path) ->
     assert "another" in refused(
         "meta-train", recipe, "--folder", folder / "run"
     )  # without the target: another training
+
+
+def test_sources_of_pairs_are_weighed_and_reported_beside_the_others(recipe: Path) -> None:
+    folder = recipe.parent
+    with (folder / "pairs.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["text", "text2", "label"])
+        rows.writerows(
+            [f"{one} {day}", f"{other} {day}", "same" if one == other else "different"]
+            for day in range(6)
+            for one, other in product(("rain", "sun", "snow"), repeat=2)
+        )
+    pairs = '[[train]]\npath = "pairs.csv"\nname = "in pairs"\nkind = { name = "classification", parts = 2 }\n'
+    recipe.write_text(recipe.read_text() + pairs)
+    done = run("meta-train", recipe, "--folder", folder / "run", "--for", folder / "mine.csv", "--report", "--json")
+    assert done.exit_code == 0, done.output
+    assert set(json.loads(done.stdout)["about"]["usefulness"]) == {"cards", "weather", "in pairs"}
+    assert set(json.loads((folder / "run" / "sources.json").read_text())["agreement"]) == {
+        "cards",
+        "weather",
+        "in pairs",
+    }
 
 
 def test_what_is_refused(recipe: Path) -> None:

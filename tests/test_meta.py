@@ -1,5 +1,6 @@
 """Meta-training by a recipe, end to end on a small backbone: it learns, resumes to the same bits, and refuses."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -367,3 +368,18 @@ def test_a_limit_that_nothing_looks_at_is_said(folder: Path, limit: str, said: i
     told: list[dict] = []
     meta_train(tables, watch=told.append, max_memory=limit)
     assert [record.get("text") for record in told].count(NOTHING_TO_CHOOSE) == said
+
+
+def test_another_seed_draws_other_episodes_even_of_one_source(folder: Path) -> None:
+    read = recipes.read(recipe(folder))
+    kind = Classification(fresh(backbone(str(folder / "small"), "all", "float32", "cpu"), read.learner, "").reader)
+    first, again, other = (
+        [
+            episode.support.text.tokens.tolist()
+            for episode in stream(
+                Mixture(sources(read, kind)[0]), kind, read.episodes, dataclasses.replace(read.training, seed=seed)
+            )(1, ())
+        ]
+        for seed in (0, 0, 1)
+    )
+    assert first == again != other

@@ -41,7 +41,7 @@ def slopes(
     found = {}
     for source in sources:
         fit = fitting(shape, source, kind)
-        drawn = [episode(draw(source, kind, fit, FIRST + number), kind) for number in range(episodes)]
+        drawn = [episode(draw(source, kind, fit, FIRST + number), source.of(kind)) for number in range(episodes)]
         mean = mean_slopes(learner, theta, drawn, 0, 0, 0, episodes)
         if mean.slopes:
             found[source.name] = mean.slopes
@@ -113,17 +113,18 @@ def large_enough(source: Source, kind: TaskKind) -> bool:
 
 
 def middles(student: Student, sources: Sequence[Source], kind: TaskKind) -> Tensor:
-    """(n, W): the mean unit of some texts of each source, at the student's start, less the mean of those means."""
+    """(n, D): the mean unit of some texts of each source, at the student's start, less the mean of those means."""
     found = torch.stack([_vectors(student, source, kind)[0].mean(0) for source in sources])
     return found - found.mean(0) if len(found) > 2 else found
 
 
 def _vectors(student: Student, source: Source, kind: TaskKind) -> tuple[Tensor, Tensor]:
-    """Units of some of its texts (n, W), and of the class names that say something (C, D), at the student's start."""
+    """Units of some of its texts, and of the class names that say something, (n, D) and (C, D), at the student's start;
+    a pair of texts is their mean."""
     some = Dice(f"likeness\n{source.name}").shuffled(source.examples)[:TEXTS]
-    batch = kind.encode(some, index_of(source, kind).classes)
+    batch = source.of(kind).encode(some, index_of(source, kind).classes)
     reader = Passages(student.loaded.backbone)
     with torch.inference_mode():
-        texts = reader.units(student.theta, batch.text)[:, 0].float()
-        names = reader.units(student.theta, heads.named(batch))[:, 0].float()
+        texts = reader.units(student.theta, batch.text)[:, 0, : reader.width].float()
+        names = reader.units(student.theta, heads.named(batch))[:, 0, : reader.width].float()
     return texts, names[heads.said(names)]

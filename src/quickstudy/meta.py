@@ -131,8 +131,8 @@ def _data(read: Recipe, kind: TaskKind, student: Student, target: given.Examples
     train, validation, leaks = sources(read, kind)
     if target is None:
         return _Data(train, validation, leaks, None)
-    if any(source.kind for source in train):
-        raise QuickstudyError(f"{read.title} mixes kinds of tasks, and a target is for recipes of one kind")
+    if not all(isinstance(source.of(kind), config.LABELLED) for source in train if source.kind):
+        raise QuickstudyError(f"{read.title} mixes kinds of tasks, and a target is for recipes of labelled texts alone")
     aimed = targeted(student, train, target_of(target, read, kind), kind, read)
     return _Data(aimed.sources, validation, f"{leaks}; {aimed.leaks}", aimed)
 

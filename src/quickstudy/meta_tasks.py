@@ -48,12 +48,17 @@ def stream(
         def made(place: int) -> Episode:
             n = step * plan.tasks + place
             source = chooser.source(n, plan.seed, past)
-            drawn = draw(source, kind, narrowed(own(shape, source), source, kind), n)
+            drawn = draw(source, kind, narrowed(own(shape, source), source, kind), number(plan.seed, n))
             return reworded_episode(drawn, source, source.of(kind), wording, reward)
 
         return Drawn(plan.tasks, made)
 
     return episodes
+
+
+def number(seed: int, n: int) -> int:
+    """What draws episode n of a training, so that another seed draws others."""
+    return (seed << 40) + n
 
 
 def read_ahead(

@@ -12,7 +12,7 @@ from quickstudy.core.types import IGNORE, DivergedError, Episode, Params, Quicks
 from quickstudy.corpus.store import TRAIN, VALIDATION
 from quickstudy.episodes.choosing import Chooser
 from quickstudy.episodes.sources import Source
-from quickstudy.meta_tasks import seen
+from quickstudy.meta_tasks import number, seen
 from quickstudy.pretext.drawn import Pretext
 from quickstudy.pretext.frame import Frame
 from quickstudy.pretrain_recipe import JudgingTable, TaskTable
@@ -55,11 +55,6 @@ def stream(
         return Drawn(plan.tasks, made)
 
     return episodes
-
-
-def number(seed: int, n: int) -> int:
-    """That of episode `n` of a training."""
-    return (seed << 40) + n
 
 
 def drawn(task: Pretext, frame: Frame, part: int, seed: int, hardness: float = 0.0) -> Episode:

@@ -77,7 +77,8 @@ def _both(start: Student, trained: Student, source: Source, kind: TaskKind, reci
     """Accuracies of both on the same episodes of a source."""
     shape = influence.fitting(recipe.episodes, source, kind)
     draws = [draw(source, kind, shape, FIRST + number) for number in range(EPISODES)]
-    before, after = (judge(one.steady(), kind, draws, ValidatingTable())(one.theta).scores for one in (start, trained))
+    own = source.of(kind)
+    before, after = (judge(one.steady(), own, draws, ValidatingTable())(one.theta).scores for one in (start, trained))
     return tuple(before), tuple(after)
 
 

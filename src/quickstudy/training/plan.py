@@ -38,7 +38,7 @@ class Plan:
     checkpoint_minutes: float = 5.0
     """minutes between checkpoints; 0 writes one after every step, inf only at the end"""
     seed: int = 0
-    """of the generators that learners are handed; with step and place in the step it fixes each of them"""
+    """of what is drawn, and of the generators that learners are handed: with step and place it fixes each of them"""
 
     def __post_init__(self) -> None:
         for name in ("steps", "tasks", "validate_every", "patience"):
