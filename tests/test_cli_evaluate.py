@@ -167,3 +167,16 @@ def test_models_are_listed() -> None:
     assert names == ["minilm", "e5-small", "smollm2"]
     assert "minilm" in run("models").stdout
     assert "minilm" in refused("models", "get", "minilmm")
+
+
+def test_why_a_row_is_empty_is_said(tmp_path: Path) -> None:
+    """Without examples nothing says what a vector is."""
+    places = {"a": ([1.0, 0.0], [0.9, 0.2]), "b": ([0.0, 1.0], [0.1, 0.8])}
+    lines = [json.dumps({"features": vector, "label": name}) for name, own in places.items() for vector in own]
+    (tmp_path / "vectors.jsonl").write_text("\n".join(lines))
+    done = run("evaluate", tmp_path / "vectors.jsonl", "--model", "vectors:2", "--shots", "0,1", "--queries", 1,
+               "--episodes", 2, "--learners", "prototypes", "-o", tmp_path / "report")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    told = [line for line in done.stderr.splitlines() if "has no answers on 2 episodes; on the first: " in line]
+    assert [line.split()[0] for line in told] == ["quickstudy", "prototypes"]
+    assert all("there are no examples" in line for line in told)

@@ -28,6 +28,8 @@ from quickstudy.kinds.multilabel import MultiLabel
 from quickstudy.kinds.relation import Relation
 from quickstudy.kinds.rewards import bleu, exact_match, example_f1, macro_f1
 from quickstudy.kinds.tagging import Tagging
+from quickstudy.kinds.vector_matching import VectorMatching
+from quickstudy.kinds.vector_tagging import VectorTagging
 from quickstudy.kinds.vectors import Vectors
 from quickstudy.kinds.writing import Writing
 from quickstudy.learners.aligned import Aligned
@@ -109,6 +111,8 @@ KINDS: Mapping[str, type] = {
     "answering": Answering,
     "relation": Relation,
     "vectors": Vectors,
+    "vector_tagging": VectorTagging,
+    "vector_matching": VectorMatching,
     "writing": Writing,
     "language_model": LanguageModel,
 }
@@ -120,6 +124,8 @@ FILES: Mapping[str, Callable[[str | Path, Mapping[str, str] | None, Problems | N
     "answering": answering_files.records,
     "relation": relation_files.records,
     "vectors": vector_files.records,
+    "vector_tagging": vector_files.records,
+    "vector_matching": vector_files.records,
     "writing": writing_files.records,
     "language_model": writing_files.prose,
 }
@@ -131,12 +137,23 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "answering": ("question", "context", "answers"),
     "relation": ("text", "label"),
     "vectors": ("features", "label"),
+    "vector_tagging": ("features", "tags"),
+    "vector_matching": ("query", "right", "candidates"),
     "writing": ("source", "target"),
     "language_model": ("text",),
 }
 """kind -> the fields of a record, in the order in which a tuple holds them"""
-CHOOSING: tuple[type, ...] = (MatchingKind, Extracting)
-"""Kinds whose classes are texts to choose from, of which there may be very many."""
+CHOOSING: tuple[type, ...] = (MatchingKind, Extracting, VectorMatching)
+"""Kinds whose classes are what is to be chosen from, of which there may be very many."""
+NUMERIC: tuple[type, ...] = (Vectors, VectorTagging, VectorMatching)
+"""Kinds that judge given vectors instead of texts."""
+OVER_VECTORS: Mapping[str, Mapping[str, Any]] = {
+    "classification": {"name": "vectors"},
+    "multilabel": {"name": "vectors", "task": "multilabel"},
+    "tagging": {"name": "vector_tagging"},
+    "matching": {"name": "vector_matching"},
+}
+"""a kind of texts -> the same over given vectors"""
 WRITING: tuple[type, ...] = (Writing, LanguageModel)
 """Kinds whose classes are the vocabulary of a model that writes."""
 UNLABELLED: tuple[type, ...] = (*WRITING, Answering)

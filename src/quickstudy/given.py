@@ -15,6 +15,7 @@ from quickstudy.episodes.loading import MOST_CLASSES, MOST_ROWS, Loaded, gather
 from quickstudy.episodes.records import Problem, Problems, Record
 from quickstudy.kinds import labelled
 from quickstudy.kinds.labelled import Labelled
+from quickstudy.kinds.vectors import Vectors
 from quickstudy.text.reader import Reader
 
 Examples = str | Path | Iterable[Any]
@@ -48,13 +49,19 @@ def gathered(
     classes = {**wanted, **{name: wanted.get(name) or said for name, said in loaded.classes.items()}}
     several = any(len(example.labels) != 1 for example in loaded.examples)
     name = kind or ("multilabel" if several else "classification")
-    parts = {len(labelled.texts(example)) for example in loaded.examples} or {1}
-    if len(parts) > 1:
-        raise QuickstudyError(f"{title}: some rows hold one text and some a pair; give every row the same")
+    parts = _parts(title, loaded.examples)
     config.pick(config.KINDS, name, "kind")
     if name == "classification":
         _check_single(loaded, classes, title)
-    return Gathered(loaded.examples, classes, {"name": name, "parts": parts.pop()}, loaded.problems)
+    return Gathered(loaded.examples, classes, {"name": name, "parts": parts}, loaded.problems)
+
+
+def _parts(title: str, examples: Iterable[Labelled]) -> int:
+    """How many texts, or vectors, each example has."""
+    parts = {len(labelled.texts(example)) for example in examples} or {1}
+    if len(parts) > 1:
+        raise QuickstudyError(f"{title}: some rows hold one and some a pair of them; give every row the same")
+    return parts.pop()
 
 
 def everything(
@@ -75,7 +82,8 @@ def everything(
         found = gathered(examples, labels, name or None, columns)
         return found, _kind(reader, {**found.kind, **{key: table[key] for key in table if key != "name"}})
     made = _kind(reader, table)
-    return of_kind(made, table, examples, labels, columns), made
+    found = of_kind(made, table, examples, labels, columns)
+    return found, made if found.kind == table else _kind(reader, found.kind)
 
 
 def of_kind(
@@ -87,10 +95,14 @@ def of_kind(
 ) -> Gathered:
     """What a task is learned from whose kind, which `table` describes, is none of texts with labels."""
     problems = Problems()
-    wanted = classes_of(labels, problems, MOST_ROWS if isinstance(kind, config.CHOOSING) else MOST_CLASSES)
+    named = given_kinds.described(labels, kind)
+    wanted = classes_of(named, problems, MOST_ROWS if isinstance(kind, config.CHOOSING) else MOST_CLASSES)
     loaded = given_kinds.gathered(examples, kind, columns)
     classes = {**wanted, **{name: wanted.get(name) or said for name, said in loaded.classes.items()}}
     classes = dict(widened(kind, loaded.examples, classes))
+    title = str(examples) if isinstance(examples, str | Path) else "the examples"
+    if isinstance(kind, Vectors) and (parts := _parts(title, loaded.examples)) > 1:
+        table = {**table, "parts": parts}
     return Gathered(loaded.examples, classes, table, (*problems.all("labels"), *loaded.problems))
 
 

@@ -1,9 +1,9 @@
 """What a user hands over for any kind of task: files in the formats that people have for it, or Python values."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from quickstudy import config
 from quickstudy.core.protocols import TaskKind
@@ -13,6 +13,8 @@ from quickstudy.episodes.loading import Loaded
 from quickstudy.episodes.records import Problems, Record
 from quickstudy.episodes.values import as_label, as_labels, is_missing
 from quickstudy.kinds import tagged
+from quickstudy.kinds.vectors import Vectors
+from quickstudy.text.numbers import Numbers, plain
 
 Examples = str | Path | Iterable[Any]
 
@@ -42,6 +44,21 @@ def gathered(examples: Examples, kind: TaskKind, columns: Mapping[str, str] | No
     if not rows and not problems.all("the examples"):
         return Loaded((), {}, ())
     return _loaded("the examples", rows, kind, problems)
+
+
+def described(labels: Mapping[str, Any] | Iterable[Any], kind: TaskKind) -> Mapping[str, str] | Iterable[str]:
+    """Names of classes, or names and descriptions; vectors, where the kind judges those, as the words that stand for
+    them."""
+    if not isinstance(kind, config.NUMERIC) or isinstance(labels, str):
+        return labels
+    word = Numbers(cast(Vectors, kind).reader.limit).word
+    if isinstance(labels, Mapping):
+        return {str(name): "" if said is None else _worded(said, word) for name, said in labels.items()}
+    return [_worded(one, word) for one in labels]
+
+
+def _worded(given: Any, word: Callable[[Any], str]) -> str:
+    return given if isinstance(given, str) and not isinstance(plain(given), list) else word(given)
 
 
 def _loaded(title: str, rows: list[Record], kind: TaskKind, problems: Problems) -> Loaded:

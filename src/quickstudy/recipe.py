@@ -14,6 +14,7 @@ from quickstudy.episodes.choosing import Choosing
 from quickstudy.episodes.shapes import Shape
 from quickstudy.episodes.wording import Wording
 from quickstudy.planning import EngineTable
+from quickstudy.remarks import meant
 from quickstudy.training.plan import Plan
 
 DATA = "QUICKSTUDY_DATA"
@@ -119,6 +120,7 @@ def read(given: str | Path | Mapping[str, Any]) -> Recipe:
     """A recipe from its file or from the same tables in Python. Unknown keys fail and name the near miss."""
     title, folder, tables = opened(given)
     check_tables(tables, TABLES, title)
+    student = made(StudentTable, tables.get("student", {}), f"{title}, [student]")
     episodes = named(tables.get("episodes", {}), f"{title}, [episodes]")
     alpha = config.checked(episodes.pop("alpha", 0.0), float, f"{title}, [episodes]: alpha")
     reward = _reward(episodes.pop("reward", "exact_match"), f"{title}, [episodes]: reward")
@@ -129,9 +131,9 @@ def read(given: str | Path | Mapping[str, Any]) -> Recipe:
     return Recipe(
         title,
         folder,
-        made(StudentTable, tables.get("student", {}), f"{title}, [student]"),
+        student,
         named(tables.get("learner", "prior_head"), f"{title}, [learner]"),
-        named(tables.get("kind", "classification"), f"{title}, [kind]"),
+        meant(student.backbone, named(tables.get("kind", "classification"), f"{title}, [kind]")),
         made(Shape, episodes, f"{title}, [episodes]"),
         alpha,
         reward,

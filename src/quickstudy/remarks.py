@@ -12,7 +12,6 @@ from quickstudy.core.types import QuickstudyError
 from quickstudy.kinds import labelled
 from quickstudy.kinds.labelled import Labelled
 from quickstudy.kinds.matching import Matching
-from quickstudy.kinds.vectors import Vectors
 from quickstudy.starts import start_for
 from quickstudy.text.names import named
 from quickstudy.text.reader import Reader
@@ -20,9 +19,9 @@ from quickstudy.text.reader import Reader
 
 def on_task(loaded: Loaded, kind: TaskKind, classes: Mapping[str, str], examples: Sequence[Any]) -> list[str]:
     """Sentences on what a task of any kind is to be learned from. QuickstudyError where the backbone cannot read it."""
-    if isinstance(kind, Vectors) and width_of(loaded.name) is None:
+    if isinstance(kind, config.NUMERIC) and width_of(loaded.name) is None:
         raise QuickstudyError(f"{loaded.name} reads texts; for vectors, load 'vectors:N', with N numbers each")
-    if width_of(loaded.name) is not None and not isinstance(kind, Vectors):
+    if width_of(loaded.name) is not None and not isinstance(kind, config.NUMERIC):
         raise QuickstudyError('this student judges given vectors and reads no text; learn with kind="vectors"')
     if isinstance(kind, config.LABELLED):
         return on_classes(classes, examples) + on_texts(loaded, kind.reader, examples, classes)
@@ -36,9 +35,21 @@ def on_task(loaded: Loaded, kind: TaskKind, classes: Mapping[str, str], examples
     return [sentence for sentence in found if sentence]
 
 
-def usual(loaded: Loaded) -> str | None:
-    """The kind of tasks where nobody says one; None: as the labels show."""
-    return "vectors" if width_of(loaded.name) is not None else None
+def meant(model: str, kind: Any) -> Any:
+    """The kind that is learned where `kind`, a name, a table or nothing, is asked of `model`: for given vectors the one
+    over them that goes by the name of one over texts. QuickstudyError for what there is no such thing of."""
+    if width_of(model) is None or not isinstance(kind, str | Mapping | None):
+        return kind
+    table = {"name": kind or "vectors"} if not isinstance(kind, Mapping) else dict(kind)
+    name = str(table.get("name", "")).partition(".v")[0]
+    if name in config.OVER_VECTORS:
+        return {**table, **config.OVER_VECTORS[name]}
+    if name in config.KINDS and config.KINDS[name] not in config.NUMERIC:
+        raise QuickstudyError(
+            f"the kind {name} reads texts, and {model} judges given vectors, which have the kinds "
+            f"{', '.join(config.OVER_VECTORS)}; take one of these, or load a model that reads"
+        )
+    return table
 
 
 def on_start(origin: str, kind: str | Mapping[str, Any] | None) -> list[str]:
@@ -49,7 +60,7 @@ def on_start(origin: str, kind: str | Mapping[str, Any] | None) -> list[str]:
 
 def check_fits(kind: TaskKind, labels: Any, budget: str) -> None:
     """QuickstudyError for what a kind has no use for."""
-    if labels and isinstance(kind, config.UNLABELLED):
+    if isinstance(kind, config.UNLABELLED) and labels:
         raise QuickstudyError("labels are for kinds that choose among named classes, and this is none; leave them out")
     if budget != budgets.DEFAULT and not isinstance(kind, config.LABELLED):
         raise QuickstudyError(f"budget {budget!r} is for tasks of labels, and this is none; leave the budget out")

@@ -12,6 +12,7 @@ from quickstudy.core.types import IGNORE, OF_BACKBONE, Batch, Classes, Quickstud
 from quickstudy.kinds import query
 from quickstudy.kinds.matching import Matching, Ranking, tokens
 from quickstudy.kinds.query import Query
+from quickstudy.kinds.vector_matching import VectorMatching
 from quickstudy.task import Task
 from quickstudy.text.bm25 import BM25
 from quickstudy.text.reader import Reader
@@ -31,10 +32,11 @@ class Retriever:
 
     def __init__(self, task: Task, index: Index | None = None) -> None:
         """`index`: that of another Retriever of this very task, or one that looks into more or fewer lists."""
-        if not isinstance(task.kind, Matching):
+        kind = task.kind.over if isinstance(task.kind, VectorMatching) else task.kind
+        if not isinstance(kind, Matching):
             raise QuickstudyError("only a task of the kind matching has candidates to search")
         self.task = task
-        self.kind = task.kind
+        self.kind = kind
         self.candidates = list(task.classes)
         self.index = index or vectors.build(_rows(task))
         if len(self.index.vectors) != len(self.candidates):
@@ -48,7 +50,7 @@ class Retriever:
 
     def search(self, queries: Iterable[Any], k: int = 10) -> list[Ranking]:
         """The k best for each query, as `Task.predict` takes them. Probabilities are among what was found."""
-        asked = [self.kind.ask(one) for one in queries]
+        asked = [self.task.kind.ask(one) for one in queries]
         if any(one.candidates for one in asked):
             raise QuickstudyError("a query that brings its own candidates needs no index; give it to Task.predict")
         text, cut = query.encode_queries(self.kind.reader, self.kind.turns, asked)

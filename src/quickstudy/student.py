@@ -60,15 +60,14 @@ class Student:
 
         `examples`: a file or folder, or pairs (text, label), ((text, text), label), (text, [label, …]), or dicts.
         `labels`: the class names, or names with descriptions; classes that stand only in examples are added.
-        `kind`: a name of docs/kinds.md, or a table of it and its fields; None: "classification", or "multilabel" where
-        an example has several labels; "vectors" where the student judges those. Others take dicts or tuples.
+        `kind`: a name of docs/kinds.md, or a table of it and its fields; None: labels, one or several as examples have.
         `columns`: which column of a file holds what, where the guess is wrong: {"text": "utterance"}.
         `budget`: how long it may take, "1s" (a head is fitted), "10s" or "1m" (weights of the backbone move, too,
         where held-out examples say that it pays).
         `unlabelled`: texts like those to be judged, or those themselves, or a file of them; they show where the
         classes lie.
         """
-        kind = kind or remarks.usual(self.loaded)
+        kind = remarks.meant(self.loaded.name, kind)
         found, made = given.everything(self.reader, examples, labels, kind, columns)
         doubts = remarks.on_task(self.loaded, made, found.classes, found.examples)
         doubts += remarks.on_start(self.origin, kind)

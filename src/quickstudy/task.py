@@ -21,6 +21,7 @@ from quickstudy.core.types import (
     QuickstudyError,
     QuickstudyWarning,
 )
+from quickstudy.given_kinds import described
 from quickstudy.kinds.labelled import Labelled
 from quickstudy.store.artifact import save_artifact
 
@@ -124,7 +125,7 @@ class Task:
         its new label."""
         if self.examples_left_out:
             raise QuickstudyError("this task was saved without its examples, so it cannot grow; learn it again")
-        named = {**self.classes, **given.classes_of(labels)}
+        named = {**self.classes, **given.classes_of(described(labels, self.kind))}
         table = config.table(config.KINDS, self.kind, "reader")
         new, _ = given.everything(self.student.reader, examples, named, table, columns)
         merged = {
@@ -169,7 +170,7 @@ class Task:
     def _of_labels(self, what: str) -> None:
         if not isinstance(self.kind, config.LABELLED):
             name = config.name_of(config.KINDS, self.kind)
-            raise QuickstudyError(f"{what}, and {name} gives none; it is for classification and multilabel")
+            raise QuickstudyError(f"{what} of texts, and {name} gives none; it is for classification and multilabel")
 
     def save(self, path: str | Path, examples: bool = True) -> None:
         """Writes the task: the backbone is named, not copied. `examples=False` leaves the texts out, unlabelled ones,

@@ -1,7 +1,8 @@
 """A backbone that reads nothing: its units are vectors that somebody else's model made, of images, sounds, tables.
 
 A vector travels as a row of tokens of role NUMBER, each of which is the bits of a float32; so whatever keeps, deals out
-or compares rows does so without knowing. A class's name says nothing here: its vector is zero.
+or compares rows does so without knowing. Units are as everywhere: several of them a row, or two parts of one. A class's
+name says nothing here, so its vector is zero, unless it is described by a vector.
 """
 
 import re
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from quickstudy.backbones import bytelevel
 from quickstudy.backbones.encoder import Precision
+from quickstudy.backbones.pooling import join
 from quickstudy.backbones.scope import HEAD, Scope
 from quickstudy.backbones.writing import writer
 from quickstudy.core.types import NUMBER, Lower, Marks, Params, QuickstudyError, Text
@@ -55,15 +57,18 @@ class Vectors:
         return Lower(0, torch.empty(len(text.tokens), 0))
 
     def units(self, params: Params, text: Text, lower: Lower | None = None) -> Tensor:
-        """(B, 1, width), zeros for a row that is no vector; in float64, since what others make of them is so and no
+        """(B, U, W), zeros for a unit that is no vector; in float64, since what others make of them is so and no
         reading takes time. QuickstudyError where there are texts to read."""
         numbers = (text.role == NUMBER).any(1)
-        start, end = text.spans.unbind(-1)
+        start, end = text.spans.unbind(-1)  # (B, U, P)
+        there = (end > start) & numbers[:, None, None]
         if bool((end > start).any()) and not numbers.any():
             raise QuickstudyError('this student judges given vectors and reads no text; learn with kind="vectors"')
-        found = text.tokens.to(torch.int32).view(torch.float32)[:, : self.width]
-        found = F.pad(found, (0, self.width - found.shape[1]))
-        return torch.where(numbers[:, None], found, 0.0)[:, None].double()
+        found = text.tokens.to(torch.int32).view(torch.float32)
+        found = F.pad(found, (0, max(0, self.width - found.shape[1])))
+        place = (start[..., None] + torch.arange(self.width)).clamp(max=found.shape[1] - 1)
+        found = found.gather(1, place.flatten(1)).view(place.shape)
+        return join(torch.where(there[..., None], found, 0.0).double())
 
 
 def width_of(name: str) -> int | None:

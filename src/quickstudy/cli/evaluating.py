@@ -70,7 +70,7 @@ def evaluate(
     """
     from quickstudy import contestants as who
     from quickstudy import remarks
-    from quickstudy.cli import pretexts, unseen
+    from quickstudy.cli import pretexts, reporting, unseen
     from quickstudy.cli.places import check_place, columns_of, kind_of
     from quickstudy.episodes.exchange import export as write_episodes
     from quickstudy.evaluation.report import About
@@ -86,7 +86,7 @@ def evaluate(
     numbers = _numbers(shots)
     asked = kind_of(kind)
     student = load(model, kind=asked, device=device)
-    asked = asked or remarks.usual(student.loaded)
+    asked = remarks.meant(student.loaded.name, asked)
     if episodes_from is not None:
         draws, made = unseen.stored(episodes_from, identity, student.reader, asked)
     else:
@@ -107,7 +107,7 @@ def evaluate(
     report = summarise(found, who.REFERENCE, about)
     if worth:
         report = _weighed(report, found)
-    _give(report, output, json)
+    reporting.give(report, output, json)
 
 
 def _check_named(data: list[str] | None, episodes_from: Path | None, pretext: Path | None) -> None:
@@ -138,19 +138,6 @@ def _weighed(report: "Report", outcomes: "Sequence[Outcome]") -> "Report":
     if found is None:
         say("whether it was worth it cannot be told: no baseline learned an episode that the student learned, too")
     return dataclasses.replace(report, worth=found)
-
-
-def _give(report: "Report", output: Path, json: bool) -> None:
-    from quickstudy.cli.worth import show as show_worth
-    from quickstudy.evaluation.files import to_json, write_report
-
-    paths = write_report(report, output)
-    if json:
-        print(to_json(report), end="")
-    else:
-        _show(report)
-        show_worth(report.worth)
-    say("report: " + ", ".join(map(str, paths)))
 
 
 def _tested(student: "Student", draws: Sequence["Draw"], kind: "TaskKind", learners: Iterable[str]) -> "list[Outcome]":
@@ -213,26 +200,3 @@ def _names(written: str | None) -> list[str] | None:
         else:
             names[-1] += letter
     return [name.strip() for name in names if name.strip()]
-
-
-def _show(report: "Report") -> None:
-    """What counts over shots, one line a contestant, on standard output."""
-    from rich.console import Console
-    from rich.table import Table
-
-    measure = report.about.measure.replace("_", " ")
-    table = Table(title=f"{measure} in %, mean over tasks (95 % interval over episodes); {report.episodes} episodes")
-    table.add_column("learner")
-    for shots in report.shots:
-        table.add_column(f"{shots} shots", justify="right", no_wrap=True)
-    cells = {(cell.contestant, cell.shots): cell.over_episodes for cell in report.cells}
-    for name in report.contestants:
-        row = []
-        for shots in report.shots:
-            found = cells.get((name, shots))
-            mean = "" if found is None else f"{100 * found.mean:.1f}"
-            if found is not None and found.low is not None and found.high is not None:
-                mean += f" ({max(0, 100 * found.low):.0f}–{min(100, 100 * found.high):.0f})"
-            row.append(mean)
-        table.add_row(name, *row)
-    Console().print(table)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes.cleaning import clean
@@ -13,7 +14,7 @@ HEADER = frozenset({"name", "label", "class", "description"})
 
 def read_labels(written: str) -> dict[str, str]:
     """Name -> description, in the order given: from a .txt (a name a line), a .csv or .tsv (name, description), a
-    .json ({name: description} or [name, …]), or "sports, politics"."""
+    .json ({name: description} or [name, …], of given vectors also {name: vector}), or "sports, politics"."""
     path = Path(written)
     try:
         if path.is_file():
@@ -56,8 +57,17 @@ def _from_json(path: Path, text: str) -> dict[str, str]:
         value = json.loads(text)
     except (ValueError, RecursionError):
         value = None
-    if isinstance(value, list) and all(isinstance(name, str) for name in value):
-        return {clean(name): "" for name in value}
-    if isinstance(value, dict) and all(isinstance(said, str) for said in value.values()):
-        return {clean(name): clean(said) for name, said in value.items()}
+    if isinstance(value, list) and all(map(_is_said, value)):
+        return {_said(name): "" for name in value}
+    if isinstance(value, dict) and all(map(_is_said, value.values())):
+        return {clean(name): _said(said) for name, said in value.items()}
     raise QuickstudyError(f"--labels {path}: write a list of names, or an object of names and descriptions")
+
+
+def _is_said(value: Any) -> bool:
+    """A string, or a given vector."""
+    return isinstance(value, str) or (isinstance(value, list) and all(type(one) in (int, float) for one in value))
+
+
+def _said(value: Any) -> str:
+    return clean(value) if isinstance(value, str) else json.dumps(value)

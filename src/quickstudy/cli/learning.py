@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from quickstudy.task import Task
 
 KINDS = (
-    "classification", "multilabel", "matching", "extracting", "tagging", "answering", "relation", "vectors", "writing",
-    "language_model",
+    "classification", "multilabel", "matching", "extracting", "tagging", "answering", "relation", "vectors",
+    "vector_tagging", "vector_matching", "writing", "language_model",
 )  # fmt: skip
 MODELS = ("minilm", "e5-small", "smollm2")
 LEARNERS = (

@@ -1,5 +1,6 @@
 """The tasks of a meta-test: drawn from data files, packaged data sets or a recipe, or read from a file of episodes."""
 
+import dataclasses
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from quickstudy.episodes.sources import Source, index_of
 from quickstudy.evaluation.metatest import Outcome
 from quickstudy.kinds import labelled
 from quickstudy.kinds.multilabel import MultiLabel
+from quickstudy.kinds.vectors import Vectors
 from quickstudy.kinds.writing import Writing
 from quickstudy.text.reader import Reader
 
@@ -36,7 +38,7 @@ def sources_of(
             read = recipes.read(name)
             kind = _kind(read.kind, reader)
             found += meta_sources.sources(read, kind)[1]
-            tables.append({"parts": 1, **read.kind})
+            tables.append({"parts": 1, **read.kind} if isinstance(kind, config.LABELLED) else dict(read.kind))
         elif name in PACKAGED and not Path(name).exists():
             found.append(packaged_source(name, _kind({"name": "classification"}, reader)))
             tables.append({"name": "classification", "parts": 1})
@@ -107,18 +109,24 @@ def stored(path: Path, identity: str | None, reader: Reader, asked: Asked = None
         if identity not in known:
             raise QuickstudyError(f"{path}: there is no episode {identity!r}; one of its {len(known)} is {known[0]}")
     chosen = [one for one in draws if identity in (None, one.id)]
+    if isinstance(read, Vectors):
+        return chosen, dataclasses.replace(read, parts=_parts(path, draws))
     return chosen, read if not isinstance(read, config.LABELLED) else _of_labels(path, draws, reader)
 
 
 def _of_labels(path: Path, draws: Sequence[Draw], reader: Reader) -> TaskKind:
     """The kind of labels that a file's episodes show to be."""
-    examples = [example for one in draws for example in (*one.support, *one.query)]
-    parts = {len(labelled.texts(example)) for example in examples} or {1}
+    several = any(len(example.labels) != 1 for one in draws for example in (*one.support, *one.query))
+    name = "multilabel" if several else "classification"
+    return _kind({"name": name, "parts": _parts(path, draws)}, reader)
+
+
+def _parts(path: Path, draws: Sequence[Draw]) -> int:
+    """How many texts, or vectors, each example has."""
+    parts = {len(labelled.texts(example)) for one in draws for example in (*one.support, *one.query)} or {1}
     if len(parts) > 1:
         raise QuickstudyError(f"{path}: some rows hold one text and some a pair; evaluate each kind alone")
-    several = any(len(example.labels) != 1 for example in examples)
-    name = "multilabel" if several else "classification"
-    return _kind({"name": name, "parts": parts.pop()}, reader)
+    return parts.pop()
 
 
 def measure(kind: TaskKind, outcomes: Sequence[Outcome]) -> str:

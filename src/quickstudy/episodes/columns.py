@@ -12,7 +12,7 @@ CANONICAL = ("text", "pair", "label", "labels", "description", "domain")
 OTHER_FIELDS = (
     "tokens", "tags", "head", "tail", "question", "context", "answers", "response", "src", "tgt", "document",
     "summary", "source", "target", "query", "right", "candidates", "spans", "features", "start", "is_impossible",
-    "control",
+    "control", "negatives", "candidate",
 )  # fmt: skip
 """fields of other kinds of task, which may be named but are never guessed"""
 _ALIASES = {

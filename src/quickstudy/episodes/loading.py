@@ -186,7 +186,7 @@ def _digest(text: str) -> bytes:
 
 
 def _quoted(labels: Iterable[str]) -> str:
-    return ", ".join(f"'{label}'" for label in sorted(labels))
+    return ", ".join(f"'{label:.60}'" for label in sorted(labels))
 
 
 def _columns(rows: Iterable[Record]) -> str:

@@ -1,12 +1,16 @@
-"""Files of given vectors: JSONL and its like with a list of numbers a row, NumPy's .npy and .npz.
+"""Files of given vectors: JSONL and its like with lists of numbers in a row, NumPy's .npy and .npz.
 
 | file | holds |
 |---|---|
-| JSONL, JSON, Parquet | features (or vector, embedding): a list of numbers; label, or labels |
-| .npz | features (or X, x, vectors, embeddings): (rows, numbers); labels (or label, y): (rows,), if any |
-| .npy | (rows, numbers), without labels |
+| JSONL, JSON, Parquet | features (or vector, embedding): a list of numbers; label, or labels; pair: a second list |
+| the same, of sequences | features: a list of lists; tags: one a list |
+| the same, of queries | query; positive (or right): what answers it; negatives, or candidates: lists, or their names |
+| the same, of candidates | candidate: a name; features: its vector |
+| .npz | arrays of those names (or X, y), each with a first place a row |
+| .npy | (rows, numbers), without labels, or (rows, steps, numbers) |
 """
 
+import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,16 +18,27 @@ from typing import Any
 
 import numpy as np
 
+from quickstudy.core.tags import spans_of
 from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes import files
 from quickstudy.episodes.cleaning import clean_label
-from quickstudy.episodes.records import Problems, Record
+from quickstudy.episodes.records import Problems, Record, pass_over
+from quickstudy.episodes.tagging_files import REPAIRED
 from quickstudy.episodes.values import as_label, as_labels, is_missing
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "features": ("features", "vector", "vectors", "embedding", "embeddings", "X", "x"),
+    "pair": ("pair", "features2"),
+    "query": ("query", "anchor"),
+    "right": ("right", "positive", "positives"),
+    "negatives": ("negatives", "negative"),
+    "candidates": ("candidates", "choices", "options"),
+    "candidate": ("candidate",),
+    "tags": ("tags",),
     "labels": ("labels", "label", "y"),
 }
+WORDS = ("labels", "tags", "candidate")
+"""what is no vector; the right candidate may be one or be named"""
 ARRAYS = (".npy", ".npz")
 LARGEST = 1 << 32
 """bytes of an .npz that is unpacked"""
@@ -32,10 +47,11 @@ LARGEST = 1 << 32
 def records(
     path: str | Path, columns: Mapping[str, str] | None = None, problems: Problems | None = None
 ) -> Iterator[Record]:
-    """Rows of `features` and, where there are any, `label` or `labels`.
+    """Rows of the fields of NAMES that are there, `label` for one of `labels`; of a candidate, `label` and, as its
+    `description`, the vector.
 
-    `columns`: {"features" or "labels": column or array of the file}. Pickled arrays are refused: opening them can run
-    code. Errors: QuickstudyError for what cannot be read; rows that cannot be used go to `problems`, or raise."""
+    `columns`: {field: column or array of the file}. Pickled arrays are refused: opening them can run code. Errors:
+    QuickstudyError for what cannot be read; rows that cannot be used go to `problems`, or raise."""
     for key in columns or {}:
         if key not in (*NAMES, "label"):
             raise QuickstudyError(f"columns: '{key}' is no field of vectors; the fields are {', '.join(NAMES)}.")
@@ -44,11 +60,13 @@ def records(
     array = place.suffix.lower() in ARRAYS and place.is_file()
     for row in _arrays(place, named) if array else files.rows(path, None, problems):
         try:
-            yield Record(row.where, _fields(row.fields, named))
+            found = _fields(row.fields, named)
         except QuickstudyError as error:
-            if problems is None:
-                raise QuickstudyError(f"{row.where}: {error}; correct it or leave it out.") from None
-            problems.add("rows that could not be used", row.where, str(error))
+            pass_over(problems, "rows that could not be used", row.where, str(error))
+            continue
+        if problems is not None and (repaired := _repaired(found.get("tags"))) is not None:
+            problems.add(REPAIRED, row.where, repaired)
+        yield Record(row.where, found)
 
 
 def _fields(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
@@ -58,8 +76,10 @@ def _fields(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any
         given = next((row[name] for name in wanted if not is_missing(row.get(name))), None)
         if given is not None:
             found[key] = given
-    if "features" not in found:
+    if not {"features", "query"} & found.keys():
         raise QuickstudyError(f"there are no features among {', '.join(map(repr, list(row)[:20])) or 'no fields'}")
+    if "candidate" in found and not {"query", "labels", "tags"} & found.keys():
+        return {"label": as_label(found["candidate"]), "description": json.dumps(found["features"])}
     if "labels" in found:
         labels = found.pop("labels")
         if isinstance(labels, list):
@@ -69,36 +89,50 @@ def _fields(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any
     return found
 
 
+def _repaired(tags: Any) -> str | None:
+    """What is said of a tag that goes on with a span that nothing began."""
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        return None
+    place = spans_of(tags).repaired
+    return None if place is None else f"'{tags[place]:.40}' at step {place + 1} was read as the beginning of a span"
+
+
 def _arrays(path: Path, columns: Mapping[str, str]) -> Iterator[Record]:
-    features, labels = _opened(path, columns)
-    if features.ndim != 2 or features.dtype.kind not in "fiu":
-        raise QuickstudyError(
-            f"{path}: its features are {features.dtype} of shape {features.shape}; give (rows, numbers)"
-        )
-    if labels is not None and (labels.ndim != 1 or len(labels) != len(features)):
-        raise QuickstudyError(f"{path}: labels of shape {labels.shape} for {len(features)} rows; give one a row")
-    if not len(features):
-        raise QuickstudyError(f"{path}: there are no rows in it; give at least one example.")
-    for number in range(len(features)):
-        own = {} if labels is None else {"labels": labels[number].item()}
-        yield Record(f"{path.name}, row {number + 1}", {"features": features[number].tolist(), **own})
+    held = _opened(path, columns)
+    first, asked = next((key, held[key]) for key in ("features", "query") if key in held)
+    for key, array in held.items():
+        if key not in WORDS and not (key == "right" and array.dtype.kind in "UO"):
+            if array.ndim not in (2, 3) or array.dtype.kind not in "fiu":
+                raise QuickstudyError(
+                    f"{path}: its {key} are {array.dtype} of shape {array.shape}; give (rows, numbers)"
+                )
+        elif array.ndim != (2 if key == "tags" else 1):
+            raise QuickstudyError(f"{path}: {key} of shape {array.shape} for {len(asked)} rows; give one a row")
+        if len(array) != len(asked):
+            raise QuickstudyError(f"{path}: {key} of shape {array.shape} for {len(asked)} rows; give one a row")
+    if not len(asked):
+        raise QuickstudyError(f"{path}: there are no rows in its {first}; give at least one example.")
+    for number in range(len(asked)):
+        yield Record(f"{path.name}, row {number + 1}", {key: array[number].tolist() for key, array in held.items()})
 
 
-def _opened(path: Path, columns: Mapping[str, str]) -> tuple[Any, Any]:
-    """(features, labels or None)"""
+def _opened(path: Path, columns: Mapping[str, str]) -> dict[str, Any]:
+    """Field -> array; features or query is among them."""
     try:
         if path.suffix.lower() == ".npy":
-            return np.load(path, mmap_mode="r", allow_pickle=False), None
+            found = np.load(path, mmap_mode="r", allow_pickle=False)
+            return {"features": found if found.ndim else found[None]}
         with zipfile.ZipFile(path) as packed:
             if sum(entry.file_size for entry in packed.infolist()) > LARGEST:
                 raise QuickstudyError(f"{path}: over {LARGEST >> 30} GiB unpacked; save the features as .npy.")
         with np.load(path, allow_pickle=False) as held:
             names = {key: (columns[key],) if key in columns else NAMES[key] for key in NAMES}
-            found = {key: next((held[name] for name in own if name in held), None) for key, own in names.items()}
+            here = {key: next((name for name in own if name in held), None) for key, own in names.items()}
+            arrays = {key: held[name] for key, name in here.items() if name is not None}
             known = ", ".join(held.files) or "none"
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         said = " ".join(str(error).split())
         raise QuickstudyError(f"{path}: cannot be read as NumPy's arrays of numbers ({said:.120}).") from None
-    if found["features"] is None:
+    if not {"features", "query"} & arrays.keys():
         raise QuickstudyError(f"{path}: there is no array 'features' in it; the arrays are {known}.")
-    return found["features"], found["labels"]
+    return arrays

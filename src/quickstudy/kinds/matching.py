@@ -113,7 +113,7 @@ class Matching:
         about 1 and about what the weight is without examples."""
         learned, gold = scores[:, 0].double(), unseen.gold.flatten()
         assert unseen.names is not None
-        shared = _shared(unseen.text, BM25(tokens(unseen.names))).to(learned)
+        shared = _shared(unseen.text, BM25(tokens(unseen.names))).to(learned) if self.mix else torch.zeros(())
         weights = self.mix * WEIGHTS.exp() if self.mix else torch.zeros(1)
         unlikely = torch.stack(
             [

@@ -88,7 +88,7 @@ class Tagging:
         rows = self._rows(examples)
         text = self._read(examples, rows)
         gold = torch.full(text.spans.shape[:2], IGNORE, dtype=torch.long)
-        own = [_gold(example, classes) for example in examples]
+        own = [gold_of(len(example.words), example.spans and example.places(), classes) for example in examples]
         for number, row in enumerate(rows):
             gold[number, : row.words.stop - row.words.start] = torch.from_numpy(own[row.example][row.words])
         gold[(text.spans[:, :, 0, 0] == text.spans[:, :, 0, 1])] = IGNORE  # a word that the tokenizer knows nothing of
@@ -203,13 +203,11 @@ def _located(example: Sentence, row: _Row) -> Located:
     return Located((example.text[row.start : row.end],), units)
 
 
-def _gold(example: Sentence, classes: Classes) -> NDArray[np.int64]:
-    """(W,) each word's class, T for none."""
+def gold_of(words: int, spans: Sequence[Span] | None, classes: Classes) -> NDArray[np.int64]:
+    """(W,) each word's class, T for none, by its spans in words; IGNORE throughout where nobody marked any."""
     place = {name: number for number, name in enumerate(classes)}
-    if example.spans is None:
-        return np.full(len(example.words), IGNORE, dtype=np.int64)
-    gold = np.full(len(example.words), len(place), dtype=np.int64)
-    for start, end, type_ in example.places():
+    gold = np.full(words, IGNORE if spans is None else len(place), dtype=np.int64)
+    for start, end, type_ in spans or ():
         if type_ not in place:
             raise QuickstudyError(f"the type {type_!r} is not among the {len(place)} types of this task")
         gold[start:end] = place[type_]
