@@ -180,3 +180,10 @@ def test_why_a_row_is_empty_is_said(tmp_path: Path) -> None:
     told = [line for line in done.stderr.splitlines() if "has no answers on 2 episodes; on the first: " in line]
     assert [line.split()[0] for line in told] == ["quickstudy", "prototypes"]
     assert all("there are no examples" in line for line in told)
+
+
+def test_too_many_shots_and_queries_for_the_data_say_how_many_fit(data: Path, model: str) -> None:
+    result = run("evaluate", data, "--model", model, "--shots", "4", "--queries", "5", "-o", data.parent / "report")
+    assert "0 of its 4 classes have 9 different texts, shots and queries together" in result.stderr
+    assert "ask for 8 or fewer in all" in result.stderr
+    assert "data: 0 of" not in result.stderr.splitlines()[0]

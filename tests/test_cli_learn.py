@@ -108,3 +108,58 @@ def test_what_was_not_understood_is_code_2(tmp_path: Path) -> None:
         result = run(*arguments)
         assert result.exit_code == 2, arguments
         assert result.stdout == ""
+
+
+@pytest.mark.parametrize("option", ["examples", "--labels", "--unlabelled"])
+def test_what_is_read_is_not_written_over(tmp_path: Path, model: str, option: str) -> None:
+    rows = table(tmp_path / "in.csv")
+    other = tmp_path / "other.csv"
+    other.write_text("text\nwhere is it\n", encoding="utf-8")
+    target = rows if option == "examples" else other
+    before = target.read_bytes()
+    given = [] if option == "examples" else [option, other]
+    said = refused("learn", rows, *given, "-o", tmp_path / "." / target.name, "--model", model)
+    assert "would be lost" in said
+    assert target.read_bytes() == before
+
+
+def test_many_names_on_the_command_line_are_no_file(tmp_path: Path, model: str) -> None:
+    names = ", ".join(f"the kind of question number {each}" for each in "abcdefghijklmnop")
+    (tmp_path / "news.qs").write_bytes(b"the one before")
+    assert run("learn", "--labels", names, "-o", tmp_path / "news.qs", "--model", model).exit_code == 0
+
+
+@pytest.mark.parametrize("comma", [",", "，", "、", ", "])
+def test_names_between_commas_of_any_width(tmp_path: Path, model: str, comma: str) -> None:
+    learned = run("learn", "--labels", comma.join(["体育", "政治", "科学"]), "-o", tmp_path / "a.qs", "--model", model)
+    assert learned.exit_code == 0, learned.output
+    classes = json.loads(run("inspect", tmp_path / "a.qs", "--json").stdout)["classes"]
+    assert [each["name"] for each in classes] == ["体育", "政治", "科学"]
+
+
+def test_a_column_that_was_guessed_is_named(tmp_path: Path, model: str) -> None:
+    agents = ["Anna", "Berta"]
+    lines = [f"{number},{text},{label},{agents[number % 2]}" for number, (text, label) in enumerate(ROWS)]
+    (tmp_path / "in.csv").write_text("\n".join(["nr,anfrage,kategorie,agent", *lines]), encoding="utf-8")
+    given = ("learn", tmp_path / "in.csv", "-o", tmp_path / "a.qs", "--model", model, "--no-check")
+    said = run(*given).stderr
+    assert "'anfrage' was taken for the text and 'agent' was taken for the label" in said
+    assert "columns text=NAME label=NAME" in said
+    said = run(*given, "--columns", "label=kategorie").stderr
+    assert "'anfrage' was taken for the text, out of" in said and "agent' was taken" not in said
+    assert "taken" not in run(*given, "--columns", "label=kategorie,text=anfrage").stderr
+
+
+def test_one_class_alone_says_which_rows_were_left_out(tmp_path: Path, model: str) -> None:
+    rows = table(tmp_path / "in.csv", [("I forgot my pin", "pin"), ("the pin is blocked", "pin"), ("my wallet", "")])
+    said = refused("learn", rows, "-o", tmp_path / "a.qs", "--model", model)
+    assert "every row has the label 'pin' (but for rows that were left out, first in.csv, line 4), and" in said
+
+
+def test_next_is_what_the_kind_can_read(tmp_path: Path, model: str) -> None:
+    rows = tmp_path / "pairs.csv"
+    rows.write_text("text,pair,label\na man sings,music,yes\na man sings,silence,no\n", encoding="utf-8")
+    said = run("learn", rows, "-o", tmp_path / "a.qs", "--model", model, "--no-check").stderr
+    assert f"next: quickstudy predict {tmp_path / 'a.qs'} rows.jsonl" in said
+    said = run("learn", "--kind", "answering", "-o", tmp_path / "b.qs", "--model", model).stderr
+    assert f"next: quickstudy predict {tmp_path / 'b.qs'} rows.jsonl" in said

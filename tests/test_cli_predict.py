@@ -146,3 +146,31 @@ def test_rows_are_read_as_they_are_needed() -> None:
     groups = predicting._groups(rows(), 100)
     assert len(next(groups)) == 100
     assert taken == 100
+
+
+@pytest.mark.parametrize("command", ["predict", "suggest"])
+def test_neither_the_texts_nor_the_task_are_written_over(tmp_path: Path, cards: Path, command: str) -> None:
+    texts = table(tmp_path / "in.csv")
+    task = tmp_path / "a.qs"
+    task.write_bytes(cards.read_bytes())
+    before = texts.read_bytes()
+    assert "would be lost" in refused(command, task, texts, "-o", texts)
+    assert "would be lost" in refused(command, task, texts, "-o", task)
+    assert texts.read_bytes() == before and task.read_bytes() == cards.read_bytes()
+
+
+def test_a_column_that_was_guessed_is_named(tmp_path: Path, cards: Path) -> None:
+    rows = [("1", "Anna", text) for text in TEXTS]
+    lines = ["nr,agent,body of it", *(",".join(row) for row in rows)]
+    (tmp_path / "in.csv").write_text("\n".join(lines), encoding="utf-8")
+    said = run("predict", cards, tmp_path / "in.csv").stderr
+    assert "in.csv: 'body of it' was taken for the text, out of 'nr', 'agent', 'body of it'" in said
+    assert "--column NAME" in said
+    assert "taken" not in run("predict", cards, tmp_path / "in.csv", "--column", "body of it").stderr
+
+
+def test_standard_input_of_another_encoding_is_named_once(cards: Path) -> None:
+    result = run("predict", cards, input="my card\n我的卡呢\n我的卡呢\n".encode("gb18030"))
+    assert result.exit_code == 0
+    assert result.stderr.count("not UTF-8") == 1 and "standard input, line 2" in result.stderr
+    assert "UTF-8" not in run("predict", cards, input="我的卡呢\n".encode()).stderr

@@ -176,6 +176,21 @@ def test_of_a_folder_what_is_no_text_is_passed_over_and_told(tmp_path: Path) -> 
         build([folder], tmp_path / "other", Settings(**{**vars(ANY), "text": "words"}))
 
 
+def test_of_a_folder_a_file_is_read_up_to_where_it_is_damaged(tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "a.csv").write_text("text,other\n" + "".join(f'"{text}",1\n' for text in texts(30)) + '"never closed\n')
+    with pytest.raises(QuickstudyError, match="line 32: a quotation mark is opened here and never closed"):
+        build([folder], tmp_path / "made", ANY)
+    lines(folder / "b.jsonl", [{"text": text} for text in texts(10, seed=1)])
+    (folder / "c\x1b.txt").write_bytes(b"")
+    made = build([folder], tmp_path / "made", ANY)
+    assert len(made.split) == 40
+    cut, empty = made.manifest["problems"]
+    assert "never closed" in cut and cut.endswith("what stands before that was read")
+    assert empty.count("notes") == 1  # its place is said once
+
+
 def test_a_first_row_without_a_text_does_not_make_another_column_the_text(tmp_path: Path) -> None:
     rows = [{"id": "a number of letters", "text": None}, *({"id": "1", "text": text} for text in texts(3))]
     assert said(lines(tmp_path / "rows.jsonl", rows)) == texts(3)

@@ -1,6 +1,8 @@
 """Kinds beyond labels over given vectors: sequences, candidates, pairs; the same answers as their peers give."""
 
+import io
 import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -408,6 +410,70 @@ def test_a_bad_row_is_named_by_file_and_line(kind: str, row: dict[str, Any], why
     with pytest.warns(qs.QuickstudyWarning, match=f"rows.jsonl, line 5: .*{why}"):
         task = student().learn(path, LABELS[kind], kind=kind)
     assert len(task.examples) == 4
+
+
+def packed(path: Path, **held: bytes) -> Path:
+    with zipfile.ZipFile(path, "w") as file:
+        for name, data in held.items():
+            file.writestr(f"{name}.npy", data)
+    return path
+
+
+def header(shape: tuple[int, ...]) -> bytes:
+    found = io.BytesIO()
+    np.lib.format.write_array_header_1_0(found, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    return found.getvalue()
+
+
+def stored(array: Any) -> bytes:
+    found = io.BytesIO()
+    np.save(found, array)
+    return found.getvalue()
+
+
+def test_arrays_that_are_damaged_or_none_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    whole = packed(tmp_path / "whole.npz", features=stored(np.ones((2, WIDTH)))).read_bytes()
+    place = whole.find(b"PK\x01\x02")
+    encrypted, unknown = bytearray(whole), bytearray(whole)
+    encrypted[6] |= 1
+    encrypted[place + 8] |= 1
+    unknown[8] = unknown[place + 10] = 99
+    (tmp_path / "encrypted.npz").write_bytes(encrypted)
+    (tmp_path / "unknown.npz").write_bytes(unknown)
+    with zipfile.ZipFile(tmp_path / "deflated.npz", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("features.npy", stored(np.random.default_rng(0).normal(size=(9, WIDTH))))
+    deflated = bytearray((tmp_path / "deflated.npz").read_bytes())
+    deflated[60:80] = b"\xff" * 20
+    (tmp_path / "deflated.npz").write_bytes(deflated)
+    packed(tmp_path / "claims.npz", features=header((1 << 45, WIDTH)))
+    packed(tmp_path / "raw.npz", features=b"no array")
+    packed(tmp_path / "one.npz", pair=stored(np.ones((2, WIDTH))), query=stored(np.float64(1)))
+    (tmp_path / "negative.npy").write_bytes(header((-1, WIDTH)) + bytes(100))
+    (tmp_path / "zip.npy").write_bytes(whole)
+    (tmp_path / "deep.npy").write_bytes(b"\x93NUMPY\x01\x00\x28\x23" + b"(" * 9000)
+    for name in ("encrypted.npz", "unknown.npz", "deflated.npz", "claims.npz", "negative.npy", "deep.npy"):
+        with pytest.raises(QuickstudyError, match=f"{name}: cannot be read as NumPy's arrays"):
+            student().learn(tmp_path / name)
+    for name in ("raw.npz", "zip.npy"):
+        with pytest.raises(QuickstudyError, match=f"{name}: its features are no array of NumPy's"):
+            student().learn(tmp_path / name)
+    with pytest.raises(QuickstudyError, match=r"one.npz: its query are float64 of shape \(\)"):
+        student().learn(tmp_path / "one.npz", kind="matching")
+
+
+def test_names_that_look_like_lists_are_names_and_numbers_may_be() -> None:
+    pictures, which = digits()
+    listed = [(pictures[at], f'["{"even" if which[at] % 2 else "odd"}"]') for at in range(20)]
+    assert student().learn(listed).classes.keys() == {'["even"]', '["odd"]'}
+    counted = [(pictures[at], which[at] % 2) for at in range(20)]
+    assert list(student().learn(counted, np.unique(which % 2)).classes) == ["0", "1"]
+
+
+def test_what_is_no_number_at_all_is_told() -> None:
+    task = student().learn([(ONE, "a"), ([0.1, *ONE[1:]], "b")])
+    for bad, why in ((np.ones(3), r"feature 2 is \[1.0, 1.0, 1.0\]"), (10**5000, "feature 2 is too large")):
+        with pytest.raises(QuickstudyError, match=why):
+            task.predict([[0.5, bad, *ONE[2:]]])
 
 
 def test_tags_that_go_on_with_nothing_are_told(tmp_path: Path) -> None:

@@ -23,6 +23,12 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> qs.Student:
     return qs.load(backbone(tmp_path_factory.mktemp("models") / "tiny"))
 
 
+def test_a_task_says_what_it_is(student: qs.Student) -> None:
+    assert len(repr(student)) < 200 + len(student.origin)
+    said = repr(student.learn(ROWS, name="cards"))
+    assert said == f"<Task 'cards': Classification, 3 classes, 6 examples, {student.origin}>"
+
+
 def test_a_prediction_says_everything(student: qs.Student) -> None:
     task = student.learn(ROWS, labels={"pin": "the secret number"}, name="cards")
     for each in task.predict(TEXTS):

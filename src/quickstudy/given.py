@@ -190,9 +190,15 @@ def _check_single(loaded: Loaded, classes: Mapping[str, str], title: str) -> Non
         if not loaded.examples:
             raise QuickstudyError(f"{title}: there is only the class {name!r}; a task needs two classes or more")
         raise QuickstudyError(
-            f"{title}: every row has the label {name!r:.60}, and a task needs two classes or more; if that is not the "
-            "label, name its column, as in columns label=NAME"
+            f"{title}: every row has the label {name!r:.60}{_without(loaded.problems)}, and a task needs two classes "
+            "or more; if that is not the label, name its column, as in columns label=NAME"
         )
+
+
+def _without(problems: Iterable[Problem]) -> str:
+    """What to say of rows that were left out, where they may have had the other labels."""
+    first = next((each for each in problems if "left out" in each.what), None)
+    return f" (but for rows that were left out, first {first.where})" if first else ""
 
 
 def _records(examples: Examples, problems: Problems) -> list[Record]:

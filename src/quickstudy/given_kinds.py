@@ -14,7 +14,7 @@ from quickstudy.episodes.records import Problems, Record
 from quickstudy.episodes.values import as_label, as_labels, is_missing
 from quickstudy.kinds import tagged
 from quickstudy.kinds.vectors import Vectors
-from quickstudy.text.numbers import Numbers, plain
+from quickstudy.text.numbers import Numbers, plain, written
 
 Examples = str | Path | Iterable[Any]
 
@@ -46,19 +46,20 @@ def gathered(examples: Examples, kind: TaskKind, columns: Mapping[str, str] | No
     return _loaded("the examples", rows, kind, problems)
 
 
-def described(labels: Mapping[str, Any] | Iterable[Any], kind: TaskKind) -> Mapping[str, str] | Iterable[str]:
+def described(labels: Mapping[str, Any] | Iterable[Any], kind: TaskKind) -> Mapping[str, Any] | Iterable[Any]:
     """Names of classes, or names and descriptions; vectors, where the kind judges those, as the words that stand for
     them."""
     if not isinstance(kind, config.NUMERIC) or isinstance(labels, str):
         return labels
     word = Numbers(cast(Vectors, kind).reader.limit).word
     if isinstance(labels, Mapping):
-        return {str(name): "" if said is None else _worded(said, word) for name, said in labels.items()}
+        return {str(name): _worded(said, word) for name, said in labels.items()}
     return [_worded(one, word) for one in labels]
 
 
-def _worded(given: Any, word: Callable[[Any], str]) -> str:
-    return given if isinstance(given, str) and not isinstance(plain(given), list) else word(given)
+def _worded(given: Any, word: Callable[[Any], str]) -> Any:
+    found = written(given) if isinstance(given, str) else plain(given)
+    return word(found) if isinstance(found, list | tuple) else given
 
 
 def _loaded(title: str, rows: list[Record], kind: TaskKind, problems: Problems) -> Loaded:

@@ -63,7 +63,7 @@ def check_fits(kind: TaskKind, labels: Any, budget: str) -> None:
     if isinstance(kind, config.UNLABELLED) and labels:
         raise QuickstudyError("labels are for kinds that choose among named classes, and this is none; leave them out")
     if budget != budgets.DEFAULT and not isinstance(kind, config.LABELLED):
-        raise QuickstudyError(f"budget {budget!r} is for tasks of labels, and this is none; leave the budget out")
+        raise QuickstudyError(f"budget {budget!r} is for labels of texts, and this task has none; leave the budget out")
 
 
 def on_texts(loaded: Loaded, reader: Reader, examples: Sequence[Labelled], names: Iterable[str] = ()) -> list[str]:

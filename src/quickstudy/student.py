@@ -36,11 +36,11 @@ DEFAULT_LEARNER = {"name": "prior_head"}
 class Student:
     """One backbone in memory serves any number of tasks."""
 
-    loaded: Loaded
-    reader: Reader
-    learner: Learner
+    loaded: Loaded = dataclasses.field(repr=False)
+    reader: Reader = dataclasses.field(repr=False)
+    learner: Learner = dataclasses.field(repr=False)
     """reads through the bare backbone and keeps nothing"""
-    theta: Params
+    theta: Params = dataclasses.field(repr=False)
     origin: str
     """the name or file that `load` takes to get this student again"""
     about: Mapping[str, Any] = dataclasses.field(default_factory=dict)

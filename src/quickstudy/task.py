@@ -66,6 +66,10 @@ class Task:
         within = budgets.learners(student, budget)
         self.judge, self.learner, self.cheap = without_labels.using(within, kind, self.unlabelled)
 
+    def __repr__(self) -> str:
+        size = f"{len(self.classes)} classes, {len(self.examples)} examples"
+        return f"<Task {self.name!r}: {type(self.kind).__name__}, {size}, {self.student.loaded.name}>"
+
     @classmethod
     def learned(
         cls,

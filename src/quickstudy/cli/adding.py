@@ -33,7 +33,7 @@ def add(
     target = output or task
     named = columns_of(columns)
     opened = reopen(task, device=device)
-    check_place(target)
+    check_place(target, examples)
     began = time.perf_counter()
     opened.add(examples, columns=named)
     seconds = time.perf_counter() - began

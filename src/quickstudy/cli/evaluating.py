@@ -82,7 +82,7 @@ def evaluate(
         return
     _check_named(data, episodes_from, pretext)
     for place in (output.with_name(output.name + ".html"), *([export] if export else [])):
-        check_place(place)
+        check_place(place, *(data or []), episodes_from)
     numbers = _numbers(shots)
     asked = kind_of(kind)
     student = load(model, kind=asked, device=device)

@@ -1,5 +1,6 @@
 """What --labels takes: a file of class names, with descriptions or without, or the names themselves."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,20 @@ from quickstudy.episodes.encodings import encoding_of, text_lines
 from quickstudy.episodes.tables import table
 
 HEADER = frozenset({"name", "label", "class", "description"})
+COMMAS = ",，、"
+"""between names; the first of them that is there, so that the others may stand within a name"""
 
 
 def read_labels(written: str) -> dict[str, str]:
     """Name -> description, in the order given: from a .txt (a name a line), a .csv or .tsv (name, description), a
     .json ({name: description} or [name, …], of given vectors also {name: vector}), or "sports, politics"."""
     path = Path(written)
+    comma = next((each for each in COMMAS if each in written), None)
     try:
-        if path.is_file():
+        if _is_file(path):
             found = _from_file(path)
-        elif "," in written and path.suffix.lower() not in (".txt", ".csv", ".tsv", ".json"):
-            found = {name.strip(): "" for name in written.split(",") if name.strip()}
+        elif comma and path.suffix.lower() not in (".txt", ".csv", ".tsv", ".json"):
+            found = {name.strip(): "" for name in written.split(comma) if name.strip()}
         else:
             raise QuickstudyError(
                 f"--labels {written}: there is no such file; give one, or the names with commas between them"
@@ -30,6 +34,15 @@ def read_labels(written: str) -> dict[str, str]:
     if not found:
         raise QuickstudyError(f"--labels {written}: there is no class name in it; write one a line")
     return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # many names
+            return False
+        raise
 
 
 def _from_file(path: Path) -> dict[str, str]:

@@ -52,6 +52,8 @@ Checking = Annotated[
         show_default=False,
     ),
 ]
+NO_LINES = ("answering", "relation", "vectors", "vector tagging", "vector matching")
+"""kinds whose rows are more than a line of text"""
 PATIENCE = 120
 """seconds that a check may take without being asked for"""
 
@@ -130,7 +132,7 @@ def learn(
         raise QuickstudyError("there is nothing to learn from; give a file of examples, --labels, or both")
     if (learner or scope != "head") and Path(model).is_file():
         raise QuickstudyError(f"{model} brings its own learner; leave out --learner and --scope, or name a backbone")
-    check_place(output)
+    check_place(output, examples, labels, unlabelled, model)
     named = columns_of(columns)
     classes = read_labels(labels) if labels else {}
     asked = kind_of(kind)
@@ -167,7 +169,8 @@ def finish(task: "Task", output: Path, seconds: float, check: bool | None, json:
     say(f"learned {learned} in {seconds:.2f} s -> {output} ({output.stat().st_size / 1024:.0f} KiB)")
     if found is not None:
         report(found)
-    say(f"next: quickstudy predict {output} < lines.txt")
+    lines = kind not in NO_LINES and getattr(task.kind, "parts", 1) == 1
+    say(f"next: quickstudy predict {output} {'< lines.txt' if lines else 'rows.jsonl'}")
 
 
 def checked(task: "Task") -> "Check":

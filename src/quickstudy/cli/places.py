@@ -11,18 +11,28 @@ from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes.columns import CANONICAL, OTHER_FIELDS
 
 
-def check_place(output: Path) -> None:
-    """QuickstudyError where a file cannot be written, as far as that can be known before."""
+def check_place(output: Path, *sources: str | Path | None) -> None:
+    """QuickstudyError where a file cannot be written, as far as that can be known before, or is one of the `sources`
+    that are to be read."""
     folder = output.parent
     try:
         if output.is_dir():
             raise QuickstudyError(f"cannot write {shown(output)}: it is a folder; name a file inside it")
         if not folder.is_dir():
             raise QuickstudyError(f"cannot write {shown(output)}: there is no folder {shown(folder)}; create it first")
+        if any(source is not None and _same(output, source) for source in sources):
+            raise QuickstudyError(f"cannot write {shown(output)}: it is read from and would be lost; name another file")
     except (OSError, ValueError) as error:
         raise QuickstudyError(f"cannot write {shown(output)}: {error}") from None
     if not os.access(folder, os.W_OK):
         raise QuickstudyError(f"cannot write {shown(output)}: you may not write there; choose another folder")
+
+
+def _same(one: str | Path, other: str | Path) -> bool:
+    try:
+        return Path(one).samefile(other)
+    except (OSError, ValueError):  # one is not there, or is no path at all
+        return False
 
 
 def kind_of(written: str | None) -> str | dict[str, Any] | None:

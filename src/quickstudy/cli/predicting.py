@@ -74,7 +74,7 @@ def predict(
     from quickstudy.reopening import reopen
 
     if output is not None:
-        check_place(output)
+        check_place(output, task, input)
     opened = reopen(task, device=device)
     if not isinstance(opened.kind, LABELLED):
         if top or reject is not None:
@@ -84,8 +84,8 @@ def predict(
     if reject is not None:
         _check_it_can_refuse(opened, task)
     found = read(None if input == "-" else Path(input), column or [], getattr(opened.kind, "parts", 1))
-    if found.doubt:
-        say(f"warning: {found.doubt}")
+    for doubt in found.doubts:
+        say(f"warning: {doubt}")
     by_hand = input == "-" and sys.stdin.isatty()
     if by_hand:
         say("one text a line, please; Ctrl-D ends")

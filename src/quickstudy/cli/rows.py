@@ -6,9 +6,10 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from quickstudy.cli.console import say
 from quickstudy.core.files import shown
 from quickstudy.core.types import QuickstudyError
-from quickstudy.episodes.columns import mapping
+from quickstudy.episodes.columns import guesses, mapping
 from quickstudy.episodes.encodings import encoding_of, text_lines
 from quickstudy.episodes.files import canonical_fields
 from quickstudy.episodes.lines import json_file, json_lines
@@ -40,7 +41,7 @@ class Input(NamedTuple):
     delimiter: str = ","
     quoting: int = 0
     header: bool = True
-    doubt: str = ""
+    doubts: tuple[str, ...] = ()
     """what the user should know about how the file was read"""
 
 
@@ -67,21 +68,23 @@ def read(path: Path | None, columns: Sequence[str], parts: int) -> Input:
 def _from_file(path: Path, columns: Sequence[str], parts: int) -> Input:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
-        return Input(_judged(path, parquet_rows(path), columns, parts), "json")
+        rows, guessed = _judged(path, parquet_rows(path), columns, parts)
+        return Input(rows, "json", doubts=guessed)
     encoding = encoding_of(path)
-    doubt = f"{path.name}: {encoding.doubt}" if encoding.doubt else ""
+    doubts = (f"{path.name}: {encoding.doubt}",) if encoding.doubt else ()
     if suffix in (".json", ".jsonl", ".ndjson"):
         read_json = json_file if suffix == ".json" else json_lines
-        return Input(_judged(path, read_json(path, encoding, None), columns, parts), "json", doubt=doubt)
+        rows, guessed = _judged(path, read_json(path, encoding, None), columns, parts)
+        return Input(rows, "json", doubts=doubts + guessed)
     if suffix in TABLES:
         dialect = guess_dialect(path, encoding, frozenset(columns))
-        rows = _judged(path, table(path, encoding, frozenset(columns), None), columns, parts)
-        return Input(rows, "table", dialect.delimiter or ",", dialect.quoting, dialect.header, doubt)
+        rows, guessed = _judged(path, table(path, encoding, frozenset(columns), None), columns, parts)
+        return Input(rows, "table", dialect.delimiter or ",", dialect.quoting, dialect.header, doubts + guessed)
     if suffix not in (".txt", ""):
         raise QuickstudyError(f"{path.name}: files {suffix} are not known; use .txt, .csv, .tsv, .jsonl or .parquet")
     if parts == 2:
         raise QuickstudyError(f"{path.name}: this task judges pairs of texts; give a CSV or JSONL with two columns")
-    return Input(_from_lines(text_lines(path, encoding.name)), "lines", doubt=doubt)
+    return Input(_from_lines(text_lines(path, encoding.name)), "lines", doubts=doubts)
 
 
 def _from_lines(lines: Iterator[str]) -> Iterator[Row]:
@@ -92,14 +95,23 @@ def _from_lines(lines: Iterator[str]) -> Iterator[Row]:
 
 
 def decoded(stream: Any) -> Iterator[str]:
-    """UTF-8, with or without its mark; bytes that are none become \ufffd."""
+    """UTF-8, with or without its mark; bytes that are none become \ufffd, which is said once."""
+    told = False
     for number, line in enumerate(stream):
         if number == 0 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise QuickstudyError("standard input is UTF-16; send UTF-8, or name a file")
-        yield line.decode("utf-8-sig" if number == 0 else "utf-8", "replace")
+        text = line.decode("utf-8-sig" if number == 0 else "utf-8", "replace")
+        if "\ufffd" in text and not told and b"\xef\xbf\xbd" not in line:
+            told = True
+            say(f"warning: standard input, line {number + 1}: this is not UTF-8, so letters are lost; send UTF-8, "
+                "or name the file, whose encoding is then found out")  # fmt: skip
+        yield text
 
 
-def _judged(path: Path, records: Iterator[Record], columns: Sequence[str], parts: int) -> Iterator[Row]:
+def _judged(
+    path: Path, records: Iterator[Record], columns: Sequence[str], parts: int
+) -> tuple[Iterator[Row], tuple[str, ...]]:
+    """The rows, and a sentence on a column that was guessed."""
     sample = list(islice(records, SAMPLE))
     if not sample:
         raise QuickstudyError(f"{shown(path)}: there are no rows in it; give at least one text")
@@ -113,8 +125,10 @@ def _judged(path: Path, records: Iterator[Record], columns: Sequence[str], parts
                 f"{path.name}: no column can be taken for the {'second ' * (key == 'pair')}text; the columns are "
                 f"{', '.join(sample[0].fields)}; name it with --column"
             )
-    for where, fields in chain(sample, records):
-        yield Row(_texts(where, fields, names), fields)
+    taken = {name: key for key, name in names.items()}
+    guessed = guesses([row.fields for row in sample], taken, explicit)
+    rows = (Row(_texts(where, fields, names), fields) for where, fields in chain(sample, records))
+    return rows, (f"{path.name}: {guessed.replace('columns text=', '--column ')}",) if guessed else ()
 
 
 def _texts(where: str, fields: Mapping[str, Any], names: Mapping[str, str]) -> str | tuple[str, str] | None:

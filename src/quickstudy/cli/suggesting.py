@@ -47,11 +47,11 @@ def suggest(
     from quickstudy.reopening import reopen
 
     if output is not None:
-        check_place(output)
+        check_place(output, task, pool)
     opened = reopen(task, device=device)
     found = read(None if pool == "-" else Path(pool), column or [], getattr(opened.kind, "parts", 1))
-    if found.doubt:
-        say(f"warning: {found.doubt}")
+    for doubt in found.doubts:
+        say(f"warning: {doubt}")
     rows = [row for row in found.rows if row.text is not None]
     if not rows:
         raise QuickstudyError("there are no texts in the pool; give at least one")

@@ -73,7 +73,8 @@ def drawn(
                 found += [draw(source, kind, shape, seed + step) for step in range(episodes)]
             except QuickstudyError as error:
                 problem = str(error)
-                warnings.warn(f"{source.name} was left out at {number} shots: {error}", QuickstudyWarning, stacklevel=2)
+                why = problem.removeprefix(f"{source.name}: ")
+                warnings.warn(f"{source.name} was left out at {number} shots: {why}", QuickstudyWarning, stacklevel=2)
     if not found:
         raise QuickstudyError(problem or "there is nothing to evaluate on; name a data file")
     return found
@@ -87,10 +88,16 @@ def _narrowed(source: Source, kind: TaskKind, ways: int, need: int) -> int:
         return 1
     if enough < 2:
         raise QuickstudyError(
-            f"{source.name}: {enough} of its {len(sizes)} classes have {need} different texts, and two at least must; "
-            "ask for fewer shots or queries"
+            f"{source.name}: {enough} of its {len(sizes)} classes have {need} different texts, shots and queries "
+            f"together, and two at least must; {_fitting(sizes)}"
         )
     return min(ways, enough)
+
+
+def _fitting(sizes: Sequence[int]) -> str:
+    """What to ask for instead."""
+    second = sorted(sizes)[-2] if len(sizes) > 1 else 0
+    return f"ask for {second} or fewer in all" if second > 1 else "give more examples"
 
 
 def redrawn(identity: str, sources: Sequence[Source], kind: TaskKind) -> list[Draw]:

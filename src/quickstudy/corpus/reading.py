@@ -47,7 +47,7 @@ def documents(found: Sequence[Place], settings: Settings, problems: Problems) ->
     """In the order of the sources. `problems`: what was passed over.
 
     Errors: QuickstudyError for a table without a column of texts, and for a file that is empty, binary or damaged; of a
-    folder's, such a one is passed over, unless all of them are."""
+    folder's, such a one is passed over, from where it is damaged, unless all of them are."""
     try:
         yield from _documents(found, settings, problems)
     except OSError as error:
@@ -63,17 +63,18 @@ def _documents(found: Sequence[Place], settings: Settings, problems: Problems) -
             yield from _table(number, place.name, settings, problems)
         refused: list[QuickstudyError] = []
         for path in place.files:
-            read = _file(number, path, plain, settings, problems)
+            begun = False
             try:
-                first = list(islice(read, 1))
-            except _ColumnError:
-                raise
+                for raw in _file(number, path, plain, settings, problems):
+                    begun = True
+                    yield raw
             except QuickstudyError as error:
-                refused.append(error)
-                what = str(error).removeprefix(f"{path}: ").rstrip(".")
-                problems.add("files that could not be read", shown(path), what)
-                continue
-            yield from chain(first, read)
+                if isinstance(error, _ColumnError) or len(place.files) == 1:
+                    raise
+                what = str(error).removeprefix(f"{path}: ").removeprefix(f"{shown(path)}: ").rstrip(".")
+                heading = "files read in part" if begun else "files that could not be read"
+                problems.add(heading, shown(path), what + "; what stands before that was read" * begun)
+                refused += [error] * (not begun)
         if refused and len(refused) == len(place.files):
             raise refused[0]
 

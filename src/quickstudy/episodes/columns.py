@@ -103,6 +103,19 @@ def mapping(source: str, rows: Sequence[Mapping[str, Any]], explicit: Mapping[st
     return found
 
 
+def guesses(rows: Sequence[Mapping[str, Any]], found: Mapping[str, str], explicit: Mapping[str, str] | None) -> str:
+    """A sentence on the columns that `mapping` found by what stands in them, where it had others to choose from; ""
+    where there are none."""
+    present = list(dict.fromkeys(name for row in rows for name in row))
+    named = {*(explicit or {}).values(), *(name for name, key in found.items() if canonical(name) == key)}
+    taken = {key: name for name, key in found.items() if name not in named}
+    if len(present) < 3 or not taken:
+        return ""
+    listed = " and ".join(f"'{name}' was taken for the {key}" for key, name in taken.items())
+    keys = " ".join(f"{key}=NAME" for key in taken)
+    return f"{listed}, out of {_list(present)}; if that is wrong, say so, as in columns {keys}"
+
+
 def renamed(title: str, fields: dict[str, Any], columns: Mapping[str, str] | None) -> dict[str, Any]:
     """One row's fields, those that the user named, {field: column}, under the names of fields.
 

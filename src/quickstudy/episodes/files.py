@@ -9,7 +9,7 @@ from typing import Any
 
 from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes.cleaning import clean_value
-from quickstudy.episodes.columns import CANONICAL, OTHER_FIELDS, mapping
+from quickstudy.episodes.columns import CANONICAL, OTHER_FIELDS, guesses, mapping
 from quickstudy.episodes.encodings import encoding_of
 from quickstudy.episodes.folders import folder_rows
 from quickstudy.episodes.hub import hub_name, hub_rows, is_saved, saved_rows
@@ -47,7 +47,10 @@ def records(
         if not sample:
             trouble = f" that can be read; {found}" if problems and (found := problems.first()) else ""
             raise QuickstudyError(f"{path}: there are no rows in it{trouble}; give at least one example.")
-        names = mapping(title, [row.fields for row in sample], columns)
+        fields = [row.fields for row in sample]
+        names = mapping(title, fields, columns)
+        if problems is not None and (doubt := guesses(fields, names, columns)):
+            problems.add("columns that were guessed", title, doubt)
         for row in chain(sample, read):
             try:
                 yield Record(row.where, canonical_fields(row.fields, names))

@@ -23,7 +23,8 @@ def as_text(key: str, value: Any) -> str:
 
 
 def as_label(value: Any) -> str:
-    """Numbers and truth values are written out: 3, 3.0 -> "3", True -> "true"."""
+    """Numbers and truth values, also NumPy's, are written out: 3, 3.0 -> "3", True -> "true"."""
+    value = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(value, str):
         return clean_label(value)
     if isinstance(value, bool):

@@ -11,7 +11,9 @@
 """
 
 import json
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,11 @@ WORDS = ("labels", "tags", "candidate")
 ARRAYS = (".npy", ".npz")
 LARGEST = 1 << 32
 """bytes of an .npz that is unpacked"""
+DAMAGED = (
+    OSError, ValueError, EOFError, OverflowError, MemoryError, RuntimeError, tokenize.TokenError, zlib.error,
+    zipfile.BadZipFile,
+)  # fmt: skip
+"""what NumPy and zipfile raise over files that are cut off, altered, encrypted, or claim to hold more than they do"""
 
 
 def records(
@@ -100,7 +107,9 @@ def _repaired(tags: Any) -> str | None:
 def _arrays(path: Path, columns: Mapping[str, str]) -> Iterator[Record]:
     held = _opened(path, columns)
     first, asked = next((key, held[key]) for key in ("features", "query") if key in held)
-    for key, array in held.items():
+    for key, array in sorted(held.items(), key=lambda each: each[0] != first):
+        if not isinstance(array, np.ndarray):
+            raise QuickstudyError(f"{path}: its {key} are no array of NumPy's; save them by numpy.save or numpy.savez.")
         if key not in WORDS and not (key == "right" and array.dtype.kind in "UO"):
             if array.ndim not in (2, 3) or array.dtype.kind not in "fiu":
                 raise QuickstudyError(
@@ -121,7 +130,7 @@ def _opened(path: Path, columns: Mapping[str, str]) -> dict[str, Any]:
     try:
         if path.suffix.lower() == ".npy":
             found = np.load(path, mmap_mode="r", allow_pickle=False)
-            return {"features": found if found.ndim else found[None]}
+            return {"features": found}
         with zipfile.ZipFile(path) as packed:
             if sum(entry.file_size for entry in packed.infolist()) > LARGEST:
                 raise QuickstudyError(f"{path}: over {LARGEST >> 30} GiB unpacked; save the features as .npy.")
@@ -130,7 +139,7 @@ def _opened(path: Path, columns: Mapping[str, str]) -> dict[str, Any]:
             here = {key: next((name for name in own if name in held), None) for key, own in names.items()}
             arrays = {key: held[name] for key, name in here.items() if name is not None}
             known = ", ".join(held.files) or "none"
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         said = " ".join(str(error).split())
         raise QuickstudyError(f"{path}: cannot be read as NumPy's arrays of numbers ({said:.120}).") from None
     if not {"features", "query"} & arrays.keys():

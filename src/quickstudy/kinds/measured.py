@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quickstudy.core.types import Classes, QuickstudyError
-from quickstudy.text.numbers import plain
+from quickstudy.text.numbers import written
 
 FEATURES = ("features", "vector", "embedding")
 
@@ -26,7 +26,7 @@ def mark(*words: str) -> str:
 
 def check_known(support: Sequence[Any], classes: Classes) -> None:
     """Errors: QuickstudyError where there is neither an example nor a class that a vector describes."""
-    if not support and not any(isinstance(plain(said), list) for said in classes.values()):
+    if not support and not any(written(said) for said in classes.values()):
         raise QuickstudyError(
             "there are no examples, and no name says what a vector is; give some of each class, or a vector that "
             "describes it"

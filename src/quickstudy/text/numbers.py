@@ -78,8 +78,8 @@ class Numbers:
 
     def _bits(self, word: str) -> np.ndarray | None:
         """(width,) what a vector's tokens are: the bits of its numbers in 32 bits, brought to `length`."""
-        said = plain(word.rpartition(": ")[2])  # a description stands behind its name
-        if not isinstance(said, list):
+        said = written(word.rpartition(": ")[2])  # a description stands behind its name
+        if said is None:
             return None
         found = np.array(numbers(said, self.width))
         if self.length == "one":
@@ -101,6 +101,12 @@ def plain(given: Any) -> Any:
         return given
 
 
+def written(text: str) -> list[Any] | None:
+    """The vector that a string stands for, right or wrong: its word, or a list that begins with a number."""
+    found = plain(text)
+    return found if isinstance(found, list) and found and type(found[0]) in (int, float) else None
+
+
 def is_vector(given: Any) -> bool:
     """Whether it is one vector rather than several, or names: a list that begins with neither list nor string."""
     found = plain(given)
@@ -120,9 +126,10 @@ def numbers(given: Any, width: int) -> list[float]:
     if set(map(type, found)) == {float} and max(map(abs, found)) <= LARGEST and not any(map(math.isnan, found)):
         return list(found)
     for place, each in enumerate(found, start=1):
-        number = each.item() if hasattr(each, "item") else each
+        number = plain(each)
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise QuickstudyError(f"feature {place} is {number!r:.40}, which is no number")
         if not abs(number) <= LARGEST:
-            raise QuickstudyError(f"feature {place} is {number!r:.40}; every feature must be finite in 32 bits")
+            shown = f"{number!r}" if isinstance(number, float) else "too large"  # an int may be too long to write
+            raise QuickstudyError(f"feature {place} is {shown}; every feature must be finite in 32 bits")
     return list(map(float, found))
