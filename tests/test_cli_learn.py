@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from tiny import ROWS, backbone, refused, run, table
 
+import quickstudy as qs
+from quickstudy.cli.learning import MOVED, STAYED
+from quickstudy.core.types import OF_BACKBONE
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
@@ -88,12 +92,25 @@ def examples_of(path: Path) -> dict[str, int]:
 def test_add_grows_the_task_and_corrects_it(tmp_path: Path, model: str) -> None:
     run("learn", table(tmp_path / "in.csv"), "-o", tmp_path / "a.qs", "--model", model, "--no-check")
     more = table(tmp_path / "more.csv", [("a new thing", "refund"), ("I FORGOT MY PIN", "PIN"), (ROWS[0][0], "pin")])
-    assert run("add", tmp_path / "a.qs", more, "-o", tmp_path / "b.qs").exit_code == 0
+    done = run("add", tmp_path / "a.qs", more, "-o", tmp_path / "b.qs")
+    assert done.exit_code == 0
+    assert "2 examples more, 1 with another label than before, 1 new class" in done.stderr
     shots = {name: examples_of(tmp_path / name) for name in ("a.qs", "b.qs")}
     assert shots["a.qs"] == {"card arrival": 2, "pin": 2, "lost card": 2}
     assert shots["b.qs"] == {"card arrival": 1, "pin": 4, "lost card": 2, "refund": 1}
     assert run("add", tmp_path / "a.qs", more, "--json").exit_code == 0
     assert run("inspect", tmp_path / "a.qs").stdout == run("inspect", tmp_path / "b.qs").stdout.replace("b (", "a (")
+
+
+def test_whether_the_backbone_moved_is_said(tmp_path: Path, model: str) -> None:
+    more = [(f"{text} {number}", label) for text, label in ROWS for number in (1, 2)]
+    rows = table(tmp_path / "in.csv", [*ROWS, *more])
+    for budget in ("1s", "10s"):
+        done = run("learn", rows, "-o", tmp_path / "a.qs", "--model", model, "--no-check", "--budget", budget)
+        assert done.exit_code == 0, done.output
+        moved = any(name.startswith(OF_BACKBONE) for name in qs.open(tmp_path / "a.qs").adapted)
+        told = [] if budget == "1s" else [MOVED if moved else STAYED]
+        assert [line for line in done.stderr.splitlines() if line in (MOVED, STAYED)] == told
 
 
 def test_inspect_shows_text_for_people(tmp_path: Path, model: str) -> None:

@@ -2,12 +2,15 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quickstudy.cli.console import Device, Json
+from quickstudy.cli.console import Device, Json, count, say
 from quickstudy.cli.learning import Checking, Columns, finish
+
+if TYPE_CHECKING:
+    from quickstudy.task import Task
 
 
 def add(
@@ -34,8 +37,18 @@ def add(
     named = columns_of(columns)
     opened = reopen(task, device=device)
     check_place(target, examples)
+    before, classes = _known(opened), set(opened.classes)
     began = time.perf_counter()
     opened.add(examples, columns=named)
     seconds = time.perf_counter() - began
     opened.save(target)
+    after = _known(opened)
+    changed = sum(after[texts] != labels for texts, labels in before.items())
+    say(f"{count(len(after) - len(before), 'example')} more, {changed} with another label than before, "
+        f"{count(len(set(opened.classes) - classes), 'new class', 'new classes')}")  # fmt: skip
     finish(opened, target, seconds, check, json)
+
+
+def _known(task: "Task") -> dict[tuple[str, ...], frozenset[str]]:
+    """What each text is labelled."""
+    return {task.kind.texts(example): task.kind.labels(example) for example in task.examples}

@@ -52,6 +52,8 @@ Checking = Annotated[
         show_default=False,
     ),
 ]
+MOVED = "weights of the backbone moved, since held-out examples were judged better for it"
+STAYED = "the backbone stays as it is: moving it made held-out examples no better beyond chance"
 NO_LINES = ("answering", "relation", "vectors", "vector tagging", "vector matching")
 """kinds whose rows are more than a line of text"""
 PATIENCE = 120
@@ -123,9 +125,10 @@ def learn(
 
       quickstudy learn --labels "sports, politics" -o news.qs      with no example at all
     """
+    from quickstudy.budgets import DEFAULT
     from quickstudy.cli.labels import read_labels
     from quickstudy.cli.places import check_place, columns_of, kind_of
-    from quickstudy.core.types import QuickstudyError
+    from quickstudy.core.types import OF_BACKBONE, QuickstudyError
     from quickstudy.student import load
 
     if examples is None and labels is None and kind is None:
@@ -141,6 +144,9 @@ def learn(
     task = student.learn(examples or (), classes, asked, output.stem, named, budget, unlabelled or ())
     seconds = time.perf_counter() - began
     task.save(output, examples=not no_examples)
+    if budget != DEFAULT:
+        moved = any(name.startswith(OF_BACKBONE) for name in task.adapted)
+        say(MOVED if moved else STAYED)
     finish(task, output, seconds, check, json)
 
 
