@@ -28,11 +28,11 @@ def told(part: str, bar: str, found: Mapping[str, Any]) -> str:
 
 
 def mixed(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """kind, difference, interval, of bench/mixing.py."""
-    rows = [(name.split()[-1], gap) for name, gap in found.items() if isinstance(gap, Mapping) and "difference" in gap]
+    """learner and kind, difference, interval, of bench/mixing.py."""
     return [
         (name, f"{100 * gap['difference']:+.1f}", f"{100 * gap['low']:+.1f} to {100 * gap['high']:+.1f}")
-        for name, gap in rows
+        for name, gap in found.items()
+        if isinstance(gap, Mapping) and "difference" in gap
     ]
 
 
