@@ -83,12 +83,13 @@ def usual(student: Student) -> tuple[dict[str, Pretext], tuple[str, ...]]:
     that was pretrained on hidden words says none: what said them was no part of the student."""
     says = _filling(student).says(student.theta)
     own = _tasks(student.about.get("recipe", {}).get("task", ()))
-    every = _tasks([{"name": name} for name in config.PRETEXTS])
 
     def able(tasks: Mapping[str, Pretext]) -> dict[str, Pretext]:
         return {title: task for title, task in tasks.items() if SAID.get(type(task)) in (None, *says)}
 
-    return able(own) or able(every), tuple(sorted(own.keys() - able(own).keys()))
+    mine = able(own)
+    silent = tuple(sorted(own.keys() - mine.keys()))
+    return mine or able(_tasks([{"name": name} for name in config.PRETEXTS])), silent
 
 
 def _tasks(tables: Sequence[Mapping[str, Any]]) -> dict[str, Pretext]:
