@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from quickstudy.backbones import running
 from quickstudy.backbones.encoder import Encoder
 from quickstudy.backbones.scope import scope
 from quickstudy.backbones.small import Sizes, Small
@@ -140,7 +141,8 @@ def test_double_precision_stays_double() -> None:
     assert encoder.units({}, text(4)).dtype == torch.float64
 
 
-def test_bfloat16_is_near_and_auto_leaves_it_where_a_slope_is_wanted() -> None:
+def test_bfloat16_is_near_and_auto_leaves_it_where_a_slope_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "has_bfloat16", lambda device: True)
     exact, auto, rough = (
         Encoder(Small(SIZES), "layers", 16, scope=scope("last(1)"), precision=precision)
         for precision in ("float32", "auto", "bfloat16")
@@ -158,6 +160,19 @@ def test_bfloat16_is_near_and_auto_leaves_it_where_a_slope_is_wanted() -> None:
     for name, slope in found[0].items():  # mixed: weights and their slopes stay in float32
         assert found[1][name].dtype == torch.float32
         assert torch.allclose(found[1][name], slope, atol=0.1 * float(slope.abs().max()) + 0.02)
+
+
+def test_a_processor_that_would_emulate_bfloat16_is_left_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "has_bfloat16", lambda device: False)
+    exact, asked = (
+        Encoder(Small(SIZES), "layers", 16, scope=scope("last(1)"), precision=precision)
+        for precision in ("float32", "bfloat16")
+    )
+    read, params = text(5, 9), leaves(moved(exact))
+    with torch.no_grad():
+        assert torch.equal(asked.units({}, read), exact.units({}, read))
+    found = [slopes_of(encoder.units(params, read).square().sum(), params) for encoder in (exact, asked)]
+    assert same(*found)
 
 
 class Twice(nn.Module):

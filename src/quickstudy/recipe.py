@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_type_hints
 
 from quickstudy import config
-from quickstudy.backbones.encoder import Precision
+from quickstudy.backbones.running import Precision
 from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes.choosing import Choosing
 from quickstudy.episodes.shapes import Shape

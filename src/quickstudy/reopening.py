@@ -7,8 +7,8 @@ from typing import Any
 from quickstudy import budgets, config
 from quickstudy.backbones.catalogue import PACKAGED
 from quickstudy.backbones.download import is_here
-from quickstudy.backbones.encoder import Precision
 from quickstudy.backbones.loaded import Loaded
+from quickstudy.backbones.running import Precision
 from quickstudy.backbones.scope import HEAD
 from quickstudy.backbones.vectors import width_of
 from quickstudy.core.protocols import TaskKind

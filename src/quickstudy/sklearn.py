@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from quickstudy import remarks
-from quickstudy.backbones.encoder import Precision
+from quickstudy.backbones.running import Precision
 from quickstudy.core.types import QuickstudyError, QuickstudyWarning
 from quickstudy.episodes.cleaning import clean
 from quickstudy.kinds.classification import Classification

@@ -14,12 +14,13 @@ from quickstudy import budgets, config, given, remarks
 from quickstudy import unlabelled as without_labels
 from quickstudy.authors import author, is_author
 from quickstudy.backbones import loading
-from quickstudy.backbones.encoder import Encoder, Precision
+from quickstudy.backbones.encoder import Encoder
 from quickstudy.backbones.folder import moved
 from quickstudy.backbones.folding import fold
 from quickstudy.backbones.kept import KeptFeatures, together
 from quickstudy.backbones.loaded import Learned, Loaded
 from quickstudy.backbones.passages import Passages
+from quickstudy.backbones.running import Precision
 from quickstudy.core.params import map_params
 from quickstudy.core.protocols import Backbone, Learner
 from quickstudy.core.types import OF_BACKBONE, Params, QuickstudyError, QuickstudyWarning, Text

@@ -16,14 +16,13 @@ from torch.func import functional_call
 from quickstudy.backbones import likelihood, lora
 from quickstudy.backbones.chunks import unsort, widened
 from quickstudy.backbones.pooling import Pooling, join, joined_width, pool
-from quickstudy.backbones.running import has_bfloat16, towards_slopes, want_slopes
+from quickstudy.backbones.running import Precision, in_bfloat16, towards_slopes, want_slopes
 from quickstudy.backbones.scope import HEAD, Scope
 from quickstudy.backbones.standin import Kept, Pass
 from quickstudy.backbones.survey import Survey, probe, survey
 from quickstudy.backbones.writing import Writing, writer
 from quickstudy.core.types import NUMBER, OF_BACKBONE, PADDING, Lower, Marks, Params, QuickstudyError, Text
 
-Precision = Literal["auto", "float32", "bfloat16"]
 _SWAPPING = threading.RLock()
 """Held while moved weights stand in for a body's own: functional_call swaps them in place."""
 TOKENS_A_CHUNK = {"cpu": (2048, 4096), "cuda": (65536, 65536)}
@@ -35,7 +34,8 @@ class Encoder:
     """`body(tokens (B, S), role (B, S)) -> hidden (B, S, D)` read as units.
 
     "auto" precision is bfloat16 where the processor multiplies it natively and no gradient is wanted; "bfloat16" is
-    that for gradients, too, whose weights and sums stay in float32 (mixed precision). The body may be on a GPU: units
+    that for gradients, too, whose weights and sums stay in float32 (mixed precision). Either is float32 on a processor
+    that would emulate it. The body may be on a GPU: units
     come back to where the text lies, so that everything above (heads, losses) is on one device.
     """
 
@@ -153,7 +153,7 @@ class Encoder:
                     return body(tokens, role, *more)
             dtype = _float(body)
             moved = {name: weight.to(tokens.device, dtype) for name, weight in weights.items()}
-            mixed = self.precision == "bfloat16" and dtype == torch.float32
+            mixed = dtype == torch.float32 and in_bfloat16(self.precision, self.device, slopes=True)
             with towards_slopes(moved.values(), tokens.device, mixed):
                 return functional_call(body, moved, (tokens, role, *more), strict=False)
 
@@ -176,8 +176,9 @@ class Encoder:
 
     def _dtype(self, weights: Iterable[Tensor]) -> torch.dtype:
         own = _float(self.body)
-        low = self.precision == "bfloat16" or (self.precision == "auto" and has_bfloat16(self.device))
-        return torch.bfloat16 if low and own == torch.float32 and not want_slopes(weights) else own
+        if own != torch.float32 or want_slopes(weights):
+            return own
+        return torch.bfloat16 if in_bfloat16(self.precision, self.device, slopes=False) else own
 
     def _cut(self, part: Literal["above", "below"], depth: int, dtype: torch.dtype) -> nn.Module:
         """The body without the layers below (or above) `depth`; weights are shared, made once a precision."""

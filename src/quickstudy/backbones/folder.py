@@ -13,8 +13,9 @@ from tokenizers import Tokenizer
 
 from quickstudy.backbones.bytelevel import PAD
 from quickstudy.backbones.download import one_line
-from quickstudy.backbones.encoder import Encoder, Precision
+from quickstudy.backbones.encoder import Encoder
 from quickstudy.backbones.loaded import Loaded, fingerprint
+from quickstudy.backbones.running import Precision
 from quickstudy.backbones.scope import HEAD, Scope
 from quickstudy.backbones.small import Past, Sizes, Small
 from quickstudy.backbones.writing import Writing, marks

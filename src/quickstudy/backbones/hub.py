@@ -14,8 +14,9 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from quickstudy.backbones.download import fetched, one_line, quiet
-from quickstudy.backbones.encoder import Encoder, Precision
+from quickstudy.backbones.encoder import Encoder
 from quickstudy.backbones.loaded import Loaded, fingerprint
+from quickstudy.backbones.running import Precision
 from quickstudy.backbones.scope import HEAD, Scope
 from quickstudy.backbones.sentence import Manner, manner
 from quickstudy.backbones.survey import probe

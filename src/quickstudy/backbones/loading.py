@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import cast, get_args
 
 from quickstudy.backbones.catalogue import PACKAGED
-from quickstudy.backbones.encoder import Encoder, Precision
+from quickstudy.backbones.encoder import Encoder
 from quickstudy.backbones.folder import is_small, open_small
 from quickstudy.backbones.hub import HUB_ID, from_folder, from_hub
 from quickstudy.backbones.loaded import Loaded, device_for
 from quickstudy.backbones.packaged import open_packaged
+from quickstudy.backbones.running import Precision
 from quickstudy.backbones.scope import HEAD, Scope
 from quickstudy.backbones.scope import scope as read_scope
 from quickstudy.backbones.vectors import Vectors, tokenizer, width_of

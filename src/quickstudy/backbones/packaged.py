@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 
 from quickstudy.backbones.catalogue import PACKAGED, Packaged
-from quickstudy.backbones.encoder import Precision
 from quickstudy.backbones.hub import from_folder
 from quickstudy.backbones.loaded import Loaded
+from quickstudy.backbones.running import Precision
 from quickstudy.backbones.scope import HEAD, Scope
 from quickstudy.core.types import QuickstudyError
 from quickstudy.core.wheels import home, located

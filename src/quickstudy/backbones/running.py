@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
+
+Precision = Literal["auto", "float32", "bfloat16"]
 
 
 def has_bfloat16(device: torch.device) -> bool:
@@ -13,6 +16,12 @@ def has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def in_bfloat16(precision: Precision, device: torch.device, slopes: bool) -> bool:
+    """Whether to multiply in bfloat16: only where the device does that natively, for one that emulates it takes many
+    times as long as with float32; where slopes are wanted, only when asked for by name."""
+    return has_bfloat16(device) and (precision == "bfloat16" or (precision == "auto" and not slopes))
 
 
 def want_slopes(weights: Iterable[Tensor]) -> bool:

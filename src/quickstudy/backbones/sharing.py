@@ -4,8 +4,8 @@ import copy
 import dataclasses
 import functools
 
-from quickstudy.backbones.encoder import Encoder, Precision
-from quickstudy.backbones.running import has_bfloat16
+from quickstudy.backbones.encoder import Encoder
+from quickstudy.backbones.running import Precision, has_bfloat16
 from quickstudy.backbones.scope import Scope
 
 

@@ -15,8 +15,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from quickstudy.backbones import bytelevel
-from quickstudy.backbones.encoder import Precision
 from quickstudy.backbones.pooling import join
+from quickstudy.backbones.running import Precision
 from quickstudy.backbones.scope import HEAD, Scope
 from quickstudy.backbones.writing import writer
 from quickstudy.core.types import NUMBER, Lower, Marks, Params, QuickstudyError, Text

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from quickstudy.backbones.encoder import Encoder
-from quickstudy.backbones.running import has_bfloat16, want_slopes
+from quickstudy.backbones.running import in_bfloat16, want_slopes
 
 
 def said(encoder: Encoder, hidden: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -19,9 +19,8 @@ def said(encoder: Encoder, hidden: Tensor, weight: Tensor, bias: Tensor | None =
 
 def is_low(encoder: Encoder, *parts: Tensor) -> bool:
     """Whether the output is multiplied in bfloat16: where the body is."""
-    if parts[0].dtype == torch.float64 or encoder.precision == "float32":
-        return False
-    return encoder.precision == "bfloat16" or (has_bfloat16(parts[0].device) and not want_slopes(parts))
+    low = in_bfloat16(encoder.precision, parts[0].device, want_slopes(parts))
+    return low and parts[0].dtype != torch.float64
 
 
 def placed(found: Tensor, there: Tensor) -> Tensor:
