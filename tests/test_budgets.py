@@ -34,7 +34,8 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> qs.Student:
 
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Weights always go all the way."""
+    """Weights always go all the way, however few examples there are."""
+    monkeypatch.setattr(budgets, "FEWEST", 2)
     monkeypatch.setattr(tuned, "SHARES", (1.0,))
     monkeypatch.setattr(tuned, "SURE", -1e9)
 
@@ -76,10 +77,13 @@ def test_the_same_examples_give_the_same_weights(student: qs.Student) -> None:
     assert first.predict(TEXTS) == student.learn([*WORDS, ("gnu", "animal")], budget="10s").predict(TEXTS)
 
 
-def test_with_few_examples_it_is_the_default(student: qs.Student) -> None:
-    for rows in (ROWS, []):
-        plain, timed = (student.learn(rows, labels=["pin", "lost card"], budget=each) for each in ("1s", "1m"))
-        assert timed.predict(TEXTS) == plain.predict(TEXTS)
+@pytest.mark.parametrize("rows", [WORDS, ROWS, []], ids=["8 a class", "2 a class", "none"])
+def test_with_few_examples_it_is_the_default(
+    student: qs.Student, monkeypatch: pytest.MonkeyPatch, rows: list[tuple[str, str]]
+) -> None:
+    monkeypatch.setattr(tuned, "SURE", -1e9)
+    plain, timed = (student.learn(rows, labels=["pin", "lost card"], budget=each) for each in ("1s", "1m"))
+    assert timed.predict(TEXTS) == plain.predict(TEXTS)
 
 
 def test_weights_move_only_where_held_out_examples_say_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,11 @@ import pytest
 from tiny import ROWS, backbone, refused, run, table
 
 import quickstudy as qs
+from quickstudy import budgets
 from quickstudy.cli import checks
 from quickstudy.cli.learning import MOVED, STAYED
 from quickstudy.core.types import OF_BACKBONE
+from quickstudy.learners import tuned
 
 
 @pytest.fixture(scope="module")
@@ -103,13 +105,20 @@ def test_add_grows_the_task_and_corrects_it(tmp_path: Path, model: str) -> None:
     assert run("inspect", tmp_path / "a.qs").stdout == run("inspect", tmp_path / "b.qs").stdout.replace("b (", "a (")
 
 
-def test_whether_the_backbone_moved_is_said(tmp_path: Path, model: str) -> None:
+@pytest.mark.parametrize("fewest", [budgets.FEWEST, 2])
+def test_whether_the_backbone_moved_is_said(
+    tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch, fewest: int
+) -> None:
+    monkeypatch.setattr(budgets, "FEWEST", fewest)
+    monkeypatch.setattr(tuned, "SURE", -1e9)
+    assert str(fewest) in STAYED or fewest == 2
     more = [(f"{text} {number}", label) for text, label in ROWS for number in (1, 2)]
     rows = table(tmp_path / "in.csv", [*ROWS, *more])
     for budget in ("1s", "10s"):
         done = run("learn", rows, "-o", tmp_path / "a.qs", "--model", model, "--no-check", "--budget", budget)
         assert done.exit_code == 0, done.output
         moved = any(name.startswith(OF_BACKBONE) for name in qs.open(tmp_path / "a.qs").adapted)
+        assert moved == (fewest == 2 and budget == "10s")
         told = [] if budget == "1s" else [MOVED if moved else STAYED]
         assert [line for line in done.stderr.splitlines() if line in (MOVED, STAYED)] == told
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from quickstudy.student import Student
 
 DEFAULT = "1s"
+FEWEST = 32
+"""examples a class on average below which nothing moves: there it gained nothing (docs/findings.md)"""
 MEMORY = 64 * 2**20
 """bytes of features that one task keeps"""
 
@@ -79,5 +81,5 @@ def learners(student: "Student", budget: str) -> Within:
     top = None if plan.share == 1 else max(1, round(plan.share * still.height))
     encoder = scoped(still, Scope("lora", plan.rank, top))
     kept = KeptFeatures(encoder, tuple(encoder.init(torch.Generator())), together, MEMORY)
-    tuned = Tuned(Passages(encoder), plan.seconds, plan.steps, plan.rate, plan.parts)
+    tuned = Tuned(Passages(encoder), plan.seconds, plan.steps, plan.rate, plan.parts, FEWEST)
     return Within(tuned, config.reading(tuned, Passages(kept)), PriorHead(Passages(kept)))

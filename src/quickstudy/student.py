@@ -64,7 +64,7 @@ class Student:
         `kind`: a name of docs/kinds.md, or a table of it and its fields; None: labels, one or several as examples have.
         `columns`: which column of a file holds what, where the guess is wrong: {"text": "utterance"}.
         `budget`: how long it may take, "1s" (a head is fitted), "10s" or "1m" (weights of the backbone move, too,
-        where held-out examples say that it pays).
+        from 32 examples a class on, where held-out examples say that it pays).
         `unlabelled`: texts like those to be judged, or those themselves, or a file of them; they show where the
         classes lie.
         """
