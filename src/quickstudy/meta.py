@@ -19,6 +19,7 @@ from quickstudy.backbones.sharding import sharded
 from quickstudy.core.params import same
 from quickstudy.core.protocols import Backbone, Learner, TaskKind
 from quickstudy.core.types import OF_BACKBONE, Episode, Params, QuickstudyError
+from quickstudy.distilling import teaching
 from quickstudy.episodes.choosing import Policy
 from quickstudy.episodes.mixing import Mixture
 from quickstudy.episodes.sources import Source, index_of
@@ -73,7 +74,10 @@ def meta_train(
     learner = student.steady()
     mixture = Mixture(tuple(data.train), read.alpha)
     chooser = Policy(mixture, read.choosing) if read.choosing else mixture
-    drawn = plain = stream(chooser, kind, read.episodes, read.training, config.REWARDS[read.reward], read.wording)
+    teach = teaching(read.distillation, read.title)
+    drawn = plain = stream(
+        chooser, kind, read.episodes, read.training, config.REWARDS[read.reward], read.wording, teach
+    )
     if not is_author(learner):
         drawn = read_ahead(plain, student.read_ahead, read.training, share)
     engine, chosen = _engine(read, learner, student.theta, plain, max_memory, tell)

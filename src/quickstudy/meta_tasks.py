@@ -17,6 +17,7 @@ from quickstudy.core.protocols import Learner, TaskKind
 from quickstudy.core.scoring import scorer
 from quickstudy.core.types import PADDING, DivergedError, Draw, Episode, Params, QuickstudyError, Reward, Text, rows
 from quickstudy.episodes.choosing import Chooser, Seen, tally
+from quickstudy.episodes.distillation import Teach, nobody
 from quickstudy.episodes.sampling import draw
 from quickstudy.episodes.shapes import Shape, ends
 from quickstudy.episodes.sources import Source, index_of
@@ -39,6 +40,7 @@ def stream(
     plan: Plan,
     reward: Reward | None = None,
     wording: Wording = Wording(),  # noqa: B008 (frozen)
+    teach: Teach = nobody,
 ) -> Callable[[int, History], Sequence[Episode]]:
     """The episodes of an outer step, a function of the step and of what validation found before it."""
 
@@ -48,6 +50,8 @@ def stream(
         def made(place: int) -> Episode:
             n = step * plan.tasks + place
             source = chooser.source(n, plan.seed, past)
+            if taught := teach(source, source.of(kind), number(plan.seed, n)):
+                return taught
             drawn = draw(source, kind, narrowed(own(shape, source), source, kind), number(plan.seed, n))
             return reworded_episode(drawn, source, source.of(kind), wording, reward)
 

@@ -11,6 +11,7 @@ from quickstudy import config
 from quickstudy.backbones.running import Precision
 from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes.choosing import Choosing
+from quickstudy.episodes.distillation import Distillation
 from quickstudy.episodes.shapes import Shape
 from quickstudy.episodes.wording import Wording
 from quickstudy.planning import EngineTable
@@ -20,7 +21,7 @@ from quickstudy.training.plan import Plan
 DATA = "QUICKSTUDY_DATA"
 TABLES = (
     "student", "learner", "kind", "episodes", "train", "validation", "test", "validating", "training", "choosing",
-    "wording", "engine",
+    "wording", "engine", "distillation",
 )  # fmt: skip
 
 
@@ -113,6 +114,7 @@ class Recipe:
     training: Plan
     engine: EngineTable | None
     """None: every loop is unrolled"""
+    distillation: Distillation
     written: dict[str, Any]
 
 
@@ -145,6 +147,7 @@ def read(given: str | Path | Mapping[str, Any]) -> Recipe:
         made(ValidatingTable, tables.get("validating", {}), f"{title}, [validating]"),
         made(Plan, tables.get("training", {}), f"{title}, [training]"),
         made(EngineTable, tables["engine"], f"{title}, [engine]") if "engine" in tables else None,
+        made(Distillation, tables.get("distillation", {}), f"{title}, [distillation]"),
         dict(tables),
     )
 

@@ -185,6 +185,13 @@ def rows(text: Text, index: Tensor) -> Text:
     return Text(text.tokens[index], text.role[index], text.spans[index])
 
 
+def shortened(text: Text, longest: int) -> Text:
+    """The first `longest` tokens of each text; pairs, whose second text stands behind the first, whole."""
+    if text.tokens.shape[1] <= longest or bool((text.role == APART).any()):
+        return text
+    return Text(text.tokens[:, :longest], text.role[:, :longest], text.spans.clamp(max=longest))
+
+
 def batch_rows(batch: Batch, index: Tensor) -> Batch:
     """The rows of a batch that `index` names; the classes stay."""
     return batch._replace(

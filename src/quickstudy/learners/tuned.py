@@ -22,7 +22,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from quickstudy.core.params import detach, leaves, map_params, slopes_of
 from quickstudy.core.protocols import Backbone, Slopes
 from quickstudy.core.types import (
-    APART,
     OF_BACKBONE,
     PADDING,
     Adapted,
@@ -32,8 +31,8 @@ from quickstudy.core.types import (
     Loss,
     Lower,
     Params,
-    Text,
     batch_rows,
+    shortened,
 )
 from quickstudy.learners import heads, left_out
 from quickstudy.learners.descent import adapted_from, moves
@@ -105,7 +104,7 @@ class Tuned:
         they are best where they began."""
         start = moves(theta, OF_BACKBONE) or self.backbone.init(torch.Generator().manual_seed(self.seed))
         classes = len(heads.named(support).tokens)
-        short = support._replace(text=_shortened(support.text))
+        short = support._replace(text=shortened(support.text, LONGEST))
         steps, parts = self._afforded(start, short)
         if not start or steps < FEWEST_STEPS or heads.judged(support.gold) < self.shots * classes:
             return {}, 1.0
@@ -209,10 +208,3 @@ def _weights(name: str, start: Params) -> int:
     if name.endswith(".a") and name.startswith("lora."):
         return start[name].shape[1] * start[f"{name[:-1]}b"].shape[0]
     return 0 if name.startswith("lora.") else start[name].numel()
-
-
-def _shortened(text: Text) -> Text:
-    """The first LONGEST tokens of each text; pairs, whose second text stands behind the first, whole."""
-    if text.tokens.shape[1] <= LONGEST or bool((text.role == APART).any()):
-        return text
-    return Text(text.tokens[:, :LONGEST], text.role[:, :LONGEST], text.spans.clamp(max=LONGEST))
