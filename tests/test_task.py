@@ -129,7 +129,9 @@ def test_growing_is_learning_it_all(student: qs.Student) -> None:
     task = student.learn(ROWS)
     task.add([("my wallet is gone", "lost card"), ("give it back", "refund")])
     whole = student.learn([*ROWS, ("my wallet is gone", "lost card"), ("give it back", "refund")])
-    assert task.predict(TEXTS) == whole.predict(TEXTS)
+    for grown, learned in zip(task.predict(TEXTS), whole.predict(TEXTS), strict=True):
+        assert grown.label == learned.label
+        assert grown.probabilities == pytest.approx(learned.probabilities, abs=1e-5), "but for how rows were read"
 
 
 def test_growing_corrects_and_keeps_the_spelling(student: qs.Student) -> None:
