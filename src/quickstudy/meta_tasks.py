@@ -50,10 +50,11 @@ def stream(
         def made(place: int) -> Episode:
             n = step * plan.tasks + place
             source = chooser.source(n, plan.seed, past)
-            if taught := teach(source, source.of(kind), number(plan.seed, n)):
+            its, seed = source.of(kind), number(plan.seed, n)
+            if taught := teach(source, its, seed):
                 return taught
-            drawn = draw(source, kind, narrowed(own(shape, source), source, kind), number(plan.seed, n))
-            return reworded_episode(drawn, source, source.of(kind), wording, reward)
+            drawn = draw(source, kind, narrowed(own(shape, source), source, kind), seed)
+            return reworded_episode(drawn, source, its, wording, reward)
 
         return Drawn(plan.tasks, made)
 

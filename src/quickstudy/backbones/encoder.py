@@ -35,8 +35,8 @@ class Encoder:
 
     "auto" precision is bfloat16 where the processor multiplies it natively and no gradient is wanted; "bfloat16" is
     that for gradients, too, whose weights and sums stay in float32 (mixed precision). Either is float32 on a processor
-    that would emulate it. The body may be on a GPU: units
-    come back to where the text lies, so that everything above (heads, losses) is on one device.
+    that would emulate it. The body may be on a GPU: units come back to where the text lies, so that everything above
+    (heads, losses) is on one device.
     """
 
     body: nn.Module

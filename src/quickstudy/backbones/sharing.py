@@ -5,7 +5,7 @@ import dataclasses
 import functools
 
 from quickstudy.backbones.encoder import Encoder
-from quickstudy.backbones.running import Precision, has_bfloat16
+from quickstudy.backbones.running import Precision
 from quickstudy.backbones.scope import Scope
 
 
@@ -16,7 +16,5 @@ def scoped(encoder: Encoder, scope: Scope) -> Encoder:
     reading through the first."""
     shared = {id(value): value for value in (*encoder.body.parameters(), *encoder.body.buffers())}
     body = copy.deepcopy(encoder.body, shared)
-    precision: Precision = (
-        "bfloat16" if encoder.precision == "auto" and has_bfloat16(encoder.device) else encoder.precision
-    )
+    precision: Precision = "bfloat16" if encoder.precision == "auto" else encoder.precision
     return dataclasses.replace(encoder, body=body, scope=scope, precision=precision, _bodies={})
