@@ -70,3 +70,23 @@ def test_a_pair_does_not_depend_on_its_company() -> None:
     for start in range(3):
         some = Passages(KeptFeatures(small)).units({}, READER.read(pairs[start : start + 2]).text)
         assert torch.equal(some, whole[start : start + 2])
+
+
+def test_a_name_that_denies_another_is_also_read_as_other() -> None:
+    """Two thirds of what it says and a third of "other", each read alone; other names as they are; slopes too."""
+    single = kinds()["one label"]
+    part = encoder("last(1)")
+    theta = part.init(torch.Generator())
+    names = single.encode([], {"lost pin": "", "not lost pin": "", "7": ""}).names
+    found = Passages(part).units(theta, names)[:, 0]
+    told, denies, other = alone(["lost pin", "not lost pin", "other"])
+    torch.testing.assert_close(found, torch.stack([told, 2 / 3 * denies + other / 3, torch.zeros_like(told)]))
+    both = Passages(KeptFeatures(part))
+    torch.testing.assert_close(both.units(theta, names)[:, 0], found)
+    cut = Passages(part)
+    torch.testing.assert_close(cut.units(theta, names, cut.lower(theta, names, 1))[:, 0], found)
+
+
+def test_a_name_that_denies_another_is_read_as_it_is_among_pairs() -> None:
+    names = kinds()["pairs"].encode([], {"lost": "", "not lost": ""}).names
+    torch.testing.assert_close(Passages(encoder()).units({}, names)[:, 0, :8], alone(["lost", "not lost"]))

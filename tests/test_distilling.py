@@ -11,7 +11,7 @@ from tiny import backbone
 import quickstudy as qs
 from quickstudy.core.params import leaves
 from quickstudy.core.types import Batch, Episode, QuickstudyError
-from quickstudy.distilling import agreement, teaching
+from quickstudy.distilling import agreement, teachers
 from quickstudy.episodes.distillation import Distillation, drawn
 from quickstudy.episodes.sources import Source
 from quickstudy.kinds.classification import Classification
@@ -41,7 +41,7 @@ def kind(models: Path) -> Classification:
 
 
 def taught(models: Path, kind: Classification, table: Distillation, seed: int = 0, source: Source = SOURCE) -> Episode:
-    found = teaching(table, "a recipe")(source, kind, seed)
+    found = teachers(table, "a recipe").episode(source, kind, seed)
     assert found is not None
     return found
 
@@ -101,11 +101,31 @@ def test_who_agrees_has_no_loss(models: Path, kind: Classification) -> None:
 
 
 def test_pairs_and_short_sources_have_ordinary_episodes_alone(models: Path, kind: Classification) -> None:
-    teach = teaching(asked(models, "teacher"), "a recipe")
+    teach = teachers(asked(models, "teacher"), "a recipe").episode
     pairs = Classification(kind.reader, parts=2)
     assert teach(Source("pairs", tuple(Labelled(one, ("yes",), one) for one in TEXTS), {"yes": ""}), pairs, 0) is None
     assert teach(Source("short", EXAMPLES[:11], SOURCE.classes), kind, 0) is None
-    assert teaching(Distillation(), "a recipe")(SOURCE, kind, 0) is None
+    assert teachers(Distillation(), "a recipe").episode(SOURCE, kind, 0) is None
+
+
+def test_it_is_told_where_teachers_cannot_teach(models: Path, kind: Classification) -> None:
+    table = teachers(asked(models, "teacher"), "a recipe")
+    short = Source("short", EXAMPLES[:11], SOURCE.classes)
+    assert table.reach((SOURCE,), kind) == "" == teachers(Distillation(), "a recipe").reach((short,), kind)
+    assert "can teach in 1 of 2 sources: the others are not of single texts, or of fewer than 12" in table.reach(
+        (SOURCE, short), kind
+    )
+
+
+def test_a_run_does_not_go_on_under_another_teacher_of_the_same_name(models: Path, tmp_path: Path) -> None:
+    teacher = tmp_path / "teacher.qs"
+    made = recipe(models, tmp_path, distillation={"teachers": [str(teacher)], "share": 1.0, "texts": 6})
+    for backbone_of in ("teacher", "student"):
+        qs.load(models / backbone_of, learner="prior_head").save(teacher)
+        if backbone_of == "teacher":
+            meta_train(made, tmp_path / "run")
+    with pytest.raises(QuickstudyError, match="its teachers are other ones"):
+        meta_train(made, tmp_path / "run")
 
 
 def recipe(models: Path, folder: Path, **tables: object) -> dict:

@@ -20,8 +20,9 @@ from quickstudy.episodes.sources import class_names
 from quickstudy.kinds.classification import Classification
 from quickstudy.meta import meta_train
 from quickstudy.meta_sources import sources
-from quickstudy.meta_tasks import read_ahead, stream
+from quickstudy.meta_tasks import stream
 from quickstudy.planning import NOTHING_TO_CHOOSE
+from quickstudy.reading_ahead import read_ahead
 from quickstudy.store.artifact import save_artifact
 from quickstudy.student import backbone, fresh
 from quickstudy.training.loop import TrainingInterruptedError

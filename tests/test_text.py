@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quickstudy.core.types import APART, GIVEN, PADDING
-from quickstudy.text.names import has_meaning, named, readable
+from quickstudy.text.names import denied, has_meaning, named, readable
 
 READER = reader()
 
@@ -82,3 +82,32 @@ def test_names_say_something(label: str) -> None:
 
 def test_a_name_and_its_description_are_read_together() -> None:
     assert named("card_arrival", " it has  not come ") == "card arrival: it has not come"
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["refund", "not refund"], ["", "other"]),
+        (["Not Relevant", "Relevant"], ["other", ""]),
+        (["ADE-related", "not ADE-related", "unclear"], ["", "other", ""]),
+        (["toxic", "non-toxic"], ["", "other"]),
+        (["toxic", "nontoxic"], ["", "other"]),
+        (["spam", "NOT_SPAM"], ["", "other"]),
+        (["risk", "no risk"], ["", "other"]),
+        (["广告", "非广告"], ["", "其他"]),
+        (["广告", "不是广告"], ["", "其他"]),
+        (["able", "notable"], ["", ""]),
+        (["refund", "not a complaint"], ["", ""]),
+        (["not refund", "not complaint"], ["", ""]),
+        (["", "not "], ["", ""]),
+        (["7", "not 7"], ["", "other"]),
+        ([], []),
+    ],
+)
+def test_a_name_that_only_denies_another_is_what_is_other(names: list[str], found: list[str]) -> None:
+    assert denied(dict.fromkeys(names, "")) == found
+
+
+def test_a_described_class_is_what_its_description_says() -> None:
+    assert denied({"spam": "advertising", "not spam": "letters of friends"}) == ["", ""]
+    assert denied({"spam": "advertising", "not spam": ""}) == ["", "other"]

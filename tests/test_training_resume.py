@@ -298,7 +298,7 @@ def test_only_the_same_training_goes_on(tmp_path: Path) -> None:
         ),
         (SHORT, {"theta": other}, "started from another theta"),
         (SHORT, {"theta": wider}, r"theta has head\.weight: \['torch\.float32', 3\] there"),
-        (SHORT, {"about": "recipe two"}, "its learner or its sources are other ones"),
+        (SHORT, {"about": "recipe two"}, "its learner, its sources or its teachers are other ones"),
     ]:
         with pytest.raises(QuickstudyError, match=hint) as error:
             train(plan, tmp_path, **{"about": "recipe one", **parts})  # type: ignore[arg-type]

@@ -19,15 +19,16 @@ from quickstudy.backbones.sharding import sharded
 from quickstudy.core.params import same
 from quickstudy.core.protocols import Backbone, Learner, TaskKind
 from quickstudy.core.types import OF_BACKBONE, Episode, Params, QuickstudyError
-from quickstudy.distilling import teaching
+from quickstudy.distilling import Teachers, teachers
 from quickstudy.episodes.choosing import Policy
 from quickstudy.episodes.mixing import Mixture
 from quickstudy.episodes.sources import Source, index_of
 from quickstudy.learners.engines import Engine, using
 from quickstudy.learners.planner import Choice
 from quickstudy.meta_sources import sources
-from quickstudy.meta_tasks import drawn_from, judge, read_ahead, stream, validation_draws
+from quickstudy.meta_tasks import drawn_from, judge, stream, validation_draws
 from quickstudy.planning import NOTHING_TO_CHOOSE, EngineTable, planned
+from quickstudy.reading_ahead import read_ahead
 from quickstudy.recipe import Recipe, StudentTable
 from quickstudy.student import Student, backbone, fresh
 from quickstudy.student import load as load_student
@@ -74,9 +75,11 @@ def meta_train(
     learner = student.steady()
     mixture = Mixture(tuple(data.train), read.alpha)
     chooser = Policy(mixture, read.choosing) if read.choosing else mixture
-    teach = teaching(read.distillation, read.title)
+    taught = teachers(read.distillation, read.title)
+    if reach := taught.reach(data.train, kind):
+        tell(reach)
     drawn = plain = stream(
-        chooser, kind, read.episodes, read.training, config.REWARDS[read.reward], read.wording, teach
+        chooser, kind, read.episodes, read.training, config.REWARDS[read.reward], read.wording, taught.episode
     )
     if not is_author(learner):
         drawn = read_ahead(plain, student.read_ahead, read.training, share)
@@ -86,7 +89,7 @@ def meta_train(
         learner = chosen.learner
     others = {source.name: source.kind for source in data.validation if source.kind}
     validate = judge(student.steady(), kind, draws, read.validating, others, share)
-    decided = _decided(read, data.used, kind, chosen)
+    decided = _decided(read, data.used, kind, chosen, taught)
     with using(engine):
         trained = loop.meta_train(
             learner, student.theta, drawn, validate, read.training, folder, watch, about=decided, share=share
@@ -217,12 +220,14 @@ def _backbone(learner: Any) -> Backbone:
     return cast(Backbone, learner.backbone) if hasattr(learner, "backbone") else _backbone(learner.inner)
 
 
-def _decided(recipe: Recipe, used: Sequence[Source], kind: TaskKind, chosen: Choice | None) -> str:
+def _decided(recipe: Recipe, used: Sequence[Source], kind: TaskKind, chosen: Choice | None, taught: Teachers) -> str:
     """What decides the outcome besides plan and theta: a checkpoint of anything else is refused. Not how meta-gradients
     are found, so that a run for which memory was short may go on in less; but what was lost by it."""
     written = {name: table for name, table in recipe.written.items() if name not in ("training", "engine")}
     prints = {source.name: index_of(source, kind).fingerprint for source in used}
     found: dict[str, Any] = {"recipe": written, "sources": prints}
+    if taught.students:
+        found["teachers"] = taught.prints
     if chosen and chosen.lost:
         found["order"] = 1
     if recipe.engine and recipe.engine.precision != "student":

@@ -3,19 +3,17 @@
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from types import MappingProxyType
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from quickstudy import config
 from quickstudy.core.protocols import Learner, TaskKind
 from quickstudy.core.scoring import scorer
-from quickstudy.core.types import PADDING, DivergedError, Draw, Episode, Params, QuickstudyError, Reward, Text, rows
+from quickstudy.core.types import DivergedError, Draw, Episode, Params, QuickstudyError, Reward
 from quickstudy.episodes.choosing import Chooser, Seen, tally
 from quickstudy.episodes.distillation import Teach, nobody
 from quickstudy.episodes.sampling import draw
@@ -26,11 +24,6 @@ from quickstudy.recipe import ValidatingTable
 from quickstudy.training.outcome import History, Trained, Validation
 from quickstudy.training.plan import Plan
 from quickstudy.training.ranks import ALONE, Drawn, Ranks
-
-AHEAD = 8
-"""steps whose texts are read together"""
-ROWS = 256
-"""of them at once"""
 
 
 def stream(
@@ -64,51 +57,6 @@ def stream(
 def number(seed: int, n: int) -> int:
     """What draws episode n of a training, so that another seed draws others."""
     return (seed << 40) + n
-
-
-def read_ahead(
-    episodes: Callable[[int, History], Sequence[Episode]], read: Callable[[Text], None], plan: Plan, ranks: Ranks
-) -> Callable[[int, History], Sequence[Episode]]:
-    """The same episodes, of which `read` is shown the texts of a rank's share some steps ahead: what is read in groups
-    of one shape fills them better, the more of it there is. Never beyond a validation, on which episodes may depend."""
-    known: dict[int, Sequence[Episode]] = {}
-
-    def ahead(step: int, history: History) -> Sequence[Episode]:
-        if step not in known:
-            known.clear()
-            last = min(step + AHEAD - 1, -(-step // plan.validate_every) * plan.validate_every, plan.steps)
-            own: list[Episode] = []
-            for later in range(step, last + 1):
-                drawn = episodes(later, history)
-                share = {place: drawn[place] for place in range(ranks.rank, len(drawn), ranks.size)}
-                known[later] = Drawn(len(drawn), partial(_either, share, drawn))
-                own += share.values()
-            batches = [batch for episode in own for batch in (episode.support, episode.query)]
-            names = [episode.support.names for episode in own if episode.support.names is not None]
-            for text in together([*(batch.text for batch in batches), *names]):
-                read(text)
-        return known.pop(step)
-
-    return ahead
-
-
-def _either(made: Mapping[int, Episode], drawn: Sequence[Episode], place: int) -> Episode:
-    return made[place] if place in made else drawn[place]
-
-
-def together(texts: Sequence[Text]) -> Iterator[Text]:
-    """All rows, those whose units are of one form and whose lengths are alike in one text."""
-    forms: dict[tuple[int, ...], list[Text]] = {}
-    for text in texts:
-        forms.setdefault(tuple(text.spans.shape[1:]), []).append(text)
-    for alike in forms.values():
-        longest = max(text.tokens.shape[1] for text in alike)
-        tokens, role = (
-            torch.cat([pad(text[part], (0, longest - text[part].shape[1])) for text in alike]) for part in (0, 1)
-        )
-        whole = Text(tokens, role, torch.cat([text.spans for text in alike]))
-        for index in torch.argsort((role != PADDING).sum(1), stable=True).split(ROWS):
-            yield rows(whole, index)
 
 
 def seen(history: History, plan: Plan) -> Seen:

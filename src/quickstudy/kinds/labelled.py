@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from quickstudy.core.types import Classes, Prediction, QuickstudyError, Text
-from quickstudy.text.names import named
+from quickstudy.core.types import APART, PADDING, Classes, Prediction, QuickstudyError, Text
+from quickstudy.text.names import denied, named
 from quickstudy.text.reader import Reader
 
 
@@ -79,14 +79,26 @@ def encode_texts(reader: Reader, parts: int, examples: Sequence[Labelled]) -> tu
 
 def encode_names(reader: Reader, parts: int, classes: Classes) -> Text:
     """One row a class, each part of whose unit is the whole name. Where most names mean nothing and are not
-    described, all are read as nothing: its vector is zero and no learner can lean on it."""
+    described, all are read as nothing: its vector is zero and no learner can lean on it. "Not refund" is also read,
+    apart, as "other", where another class is "refund"."""
     words = [named(name, description) for name, description in classes.items()]
+    others = denied(classes) if parts == 1 else [""] * len(words)
     if 2 * sum(map(bool, words)) <= len(words):
         words = [""] * len(words)
-    text, _ = reader.read([(word,) for word in words])
+    text = _names(reader, words, others)
     said = torch.tensor([bool(word) for word in words], dtype=torch.bool)
     spans = text.spans.expand(-1, -1, parts, -1) * said[:, None, None, None]
     return text._replace(spans=spans)
+
+
+def _names(reader: Reader, words: Sequence[str], others: Sequence[str]) -> Text:
+    """One unit of one part a row; behind some names, to be read apart, what else they mean."""
+    if not any(others):
+        return reader.read([(word,) for word in words]).text
+    text = reader.read(list(zip(words, others, strict=True))).text
+    alone = torch.tensor([not other for other in others])
+    role = text.role.masked_fill((text.role == APART) & alone[:, None], PADDING)
+    return Text(text.tokens, role, text.spans[:, :, :1])
 
 
 def places(classes: Classes, examples: Sequence[Labelled]) -> list[list[int]]:

@@ -102,7 +102,7 @@ def _counters(text: str) -> Counters:
 def _difference(what: str, theirs: str, ours: str) -> str:
     """What differs, in words."""
     if what == "about":
-        return "its learner or its sources are other ones"
+        return "its learner, its sources or its teachers are other ones"
     if what == "start":
         return "it started from another theta"
     try:
