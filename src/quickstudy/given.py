@@ -171,7 +171,10 @@ def _check_single(loaded: Loaded, classes: Mapping[str, str], title: str) -> Non
     if len(classes) == 1:
         name = next(iter(classes))
         if not loaded.examples:
-            raise QuickstudyError(f"{title}: there is only the class {name!r}; a task needs two classes or more")
+            raise QuickstudyError(
+                f"there is only the class {name!r:.60} (names that differ only in case or spaces are one); a task "
+                "needs two classes or more"
+            )
         raise QuickstudyError(
             f"{title}: every row has the label {name!r:.60}{_without(loaded.problems)}, and a task needs two classes "
             "or more; if that is not the label, name its column, as in --columns label=NAME"

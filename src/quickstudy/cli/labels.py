@@ -27,7 +27,7 @@ def read_labels(written: str) -> dict[str, str]:
             found = {name.strip(): "" for name in written.split(comma) if name.strip()}
         else:
             raise QuickstudyError(
-                f"--labels {written}: there is no such file; give one, or the names with commas between them"
+                f"--labels {written}: there is no such file; give one, or two names or more with commas between them"
             )
     except OSError as error:
         raise QuickstudyError(f"--labels {written}: cannot be read ({error.strerror or error}); check it") from None

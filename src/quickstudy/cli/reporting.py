@@ -32,7 +32,7 @@ def _show(report: "Report") -> None:
     table = Table(title=f"{measure} in %, mean over tasks (95 % interval over episodes); {report.episodes} episodes")
     table.add_column("learner")
     for shots in report.shots:
-        table.add_column(f"{shots} shots", justify="right", no_wrap=True)
+        table.add_column(count(shots, "shot"), justify="right", no_wrap=True)
     cells = {(cell.contestant, cell.shots): cell.over_episodes for cell in report.cells}
     for name in report.contestants:
         row = []

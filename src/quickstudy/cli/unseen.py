@@ -8,6 +8,7 @@ from typing import Any
 
 from quickstudy import config, given, meta_sources
 from quickstudy import recipe as recipes
+from quickstudy.cli.console import count
 from quickstudy.core.protocols import TaskKind
 from quickstudy.core.types import Draw, QuickstudyError, QuickstudyWarning
 from quickstudy.episodes.exchange import import_
@@ -74,7 +75,8 @@ def drawn(
             except QuickstudyError as error:
                 problem = str(error)
                 why = problem.removeprefix(f"{source.name}: ")
-                warnings.warn(f"{source.name} was left out at {number} shots: {why}", QuickstudyWarning, stacklevel=2)
+                left = f"{source.name} was left out at {count(number, 'shot')}: {why}"
+                warnings.warn(left, QuickstudyWarning, stacklevel=2)
     if not found:
         raise QuickstudyError(problem or "there is nothing to evaluate on; name a data file")
     return found

@@ -18,7 +18,7 @@ from quickstudy.core.types import OF_BACKBONE, Adapted, Batch, Classes, Diverged
 
 PARTS = 8
 """that a support is dealt into at least: each leaves seven eighths to learn from"""
-ENOUGH = 150
+ENOUGH = 96
 """examples judged unseen, after which no further part is left out"""
 DEAR = (*OF_BACKBONE, "context.")
 """How the names begin of what costs too much to adapt again: weights of the backbone, prompts of a decoder."""

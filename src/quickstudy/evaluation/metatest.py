@@ -11,6 +11,7 @@ from quickstudy.core.protocols import Learner, TaskKind
 from quickstudy.core.scoring import scorer
 from quickstudy.core.types import Batch, Classes, Draw, Params, Prediction, QuickstudyError
 from quickstudy.evaluation import metrics
+from quickstudy.evaluation.wording import count
 
 Watch = Callable[[int, int, str], None]
 """(done, total, text): told before each contestant's turn at an episode, and once at the end"""
@@ -71,7 +72,7 @@ def meta_test(
             support = str(error)
         for name, contestant in contestants.items():
             if watch:
-                watch(len(outcomes), total, f"{name} on {draw.source}, {draw.shots} shots")
+                watch(len(outcomes), total, f"{name} on {draw.source}, {count(draw.shots, 'shot')}")
             outcomes.append(_turn(name, contestant, draw, support, kind))
     if watch:
         watch(total, total, "done")
