@@ -35,7 +35,7 @@ ROWS = 2000
 """of each set"""
 UNCOUNTED = 8
 """steps at the beginning whose time is left out: both sides prepare, and ours reads eight steps ahead"""
-CODE = ("training", "learners", "backbones", "core", "episodes", "kinds", "text", "meta_tasks.py")
+CODE = ("training", "learners", "backbones", "core", "episodes", "kinds", "text", "meta_tasks.py", "reading_ahead.py")
 
 
 def main() -> None:
@@ -131,7 +131,8 @@ def _met(asked: argparse.Namespace, folder: Path, name: str, seed: int) -> dict[
     """One method, one seed: both sides, step by step in turn, then judged."""
     from quickstudy import config
     from quickstudy.core.params import inner, norm
-    from quickstudy.meta_tasks import judge, read_ahead, stream, validation_draws
+    from quickstudy.meta_tasks import judge, stream, validation_draws
+    from quickstudy.reading_ahead import read_ahead
     from quickstudy.recipe import ValidatingTable
     from quickstudy.student import backbone, fresh
     from quickstudy.training.loop import meta_train

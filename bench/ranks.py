@@ -116,7 +116,8 @@ def _work(asked: argparse.Namespace) -> None:
     from quickstudy.episodes.shapes import Shape
     from quickstudy.episodes.sources import Source
     from quickstudy.given_kinds import load
-    from quickstudy.meta_tasks import read_ahead, stream
+    from quickstudy.meta_tasks import stream
+    from quickstudy.reading_ahead import read_ahead
     from quickstudy.student import backbone, fresh
     from quickstudy.training.loop import meta_train
     from quickstudy.training.outcome import Validation

@@ -1,5 +1,7 @@
 """The benchmarks' own plumbing: the last line that a run prints, the results that are committed, parts, draws."""
 
+import ast
+import importlib.util
 import json
 import subprocess
 import sys
@@ -148,3 +150,17 @@ def test_waves_that_are_adapted_together_are_adapted_as_each_alone(kind: type[Ma
     for name, slope in together.items():
         torch.testing.assert_close(slope, (each[0][0][name] + each[1][0][name]) / 2)
     assert (each[0][1] - each[1][1]).abs() > 0.1
+
+
+BENCHES = sorted((ROOT / "bench").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", BENCHES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_benchmark_imports_what_there_is(path: Path) -> None:
+    """Most of them run too long to be run here, and import where they need something."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("quickstudy", "bench"):
+            module = importlib.import_module(node.module or "")
+            for alias in node.names:
+                there = hasattr(module, alias.name) or importlib.util.find_spec(f"{node.module}.{alias.name}")
+                assert there, f"{node.module} has no {alias.name}"

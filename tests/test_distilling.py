@@ -1,5 +1,6 @@
 """Teachers of a meta-training: what they are asked, what they say, and that a student comes to agree with them."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -11,12 +12,13 @@ from tiny import backbone
 import quickstudy as qs
 from quickstudy.core.params import leaves
 from quickstudy.core.types import Batch, Episode, QuickstudyError
-from quickstudy.distilling import agreement, teachers
+from quickstudy.distilling import Teachers, divergence, teachers
 from quickstudy.episodes.distillation import Distillation, drawn
 from quickstudy.episodes.sources import Source
 from quickstudy.kinds.classification import Classification
 from quickstudy.kinds.labelled import Labelled
 from quickstudy.meta import meta_train
+from quickstudy.recipe import read
 from quickstudy.text.numbers import plain
 
 NOUNS = ("card", "pin", "wallet", "phone", "bank", "loan", "bill", "fee")
@@ -41,7 +43,14 @@ def kind(models: Path) -> Classification:
 
 
 def taught(models: Path, kind: Classification, table: Distillation, seed: int = 0, source: Source = SOURCE) -> Episode:
-    found = teachers(table, "a recipe").episode(source, kind, seed)
+    found = opened(table).episode(source, kind, seed)
+    assert found is not None
+    return found
+
+
+def opened(table: Distillation) -> Teachers:
+    made = {"student": {"backbone": "nobody"}, "train": [{"path": "rows.csv"}]}
+    found = teachers(dataclasses.replace(read(made), distillation=table))
     assert found is not None
     return found
 
@@ -96,25 +105,32 @@ def test_who_agrees_has_no_loss(models: Path, kind: Classification) -> None:
         scores = student.learner.predict(student.theta, adapted, task.query)
         assert least <= float(task.loss(scores, task.query)) <= most
     said = torch.tensor([[[0.5, 0.5, 0.0]]])
-    value = agreement(torch.tensor([[[math.log(3.0), 0.0, 0.0]]]), own.query._replace(gold=said))
+    value = divergence(torch.tensor([[[math.log(3.0), 0.0, 0.0]]]), own.query._replace(gold=said))
     assert float(value) == pytest.approx(0.5 * math.log(0.5 / 0.6) + 0.5 * math.log(0.5 / 0.2))
 
 
 def test_pairs_and_short_sources_have_ordinary_episodes_alone(models: Path, kind: Classification) -> None:
-    teach = teachers(asked(models, "teacher"), "a recipe").episode
+    teach = opened(asked(models, "teacher")).episode
     pairs = Classification(kind.reader, parts=2)
     assert teach(Source("pairs", tuple(Labelled(one, ("yes",), one) for one in TEXTS), {"yes": ""}), pairs, 0) is None
     assert teach(Source("short", EXAMPLES[:11], SOURCE.classes), kind, 0) is None
-    assert teachers(Distillation(), "a recipe").episode(SOURCE, kind, 0) is None
 
 
 def test_it_is_told_where_teachers_cannot_teach(models: Path, kind: Classification) -> None:
-    table = teachers(asked(models, "teacher"), "a recipe")
-    short = Source("short", EXAMPLES[:11], SOURCE.classes)
-    assert table.reach((SOURCE,), kind) == "" == teachers(Distillation(), "a recipe").reach((short,), kind)
-    assert "can teach in 1 of 2 sources: the others are not of single texts, or of fewer than 12" in table.reach(
-        (SOURCE, short), kind
-    )
+    table = opened(asked(models, "teacher"))
+    short = Source("short", EXAMPLES[:11] * 2, SOURCE.classes)
+    assert table.reach((SOURCE,), kind) == ""
+    told = table.reach((SOURCE, short), kind)
+    assert "can teach in 1 of 2 sources: those of single texts, 12 different ones at least" in told
+    with pytest.raises(QuickstudyError, match="can teach in no source: none is of single texts, 12 different"):
+        table.reach((short,), kind)
+
+
+def test_who_reads_no_class_names_teaches_nothing(models: Path, kind: Classification, tmp_path: Path) -> None:
+    qs.load(models / "teacher", learner="frozen_linear").save(tmp_path / "teacher.qs")
+    table = Distillation((str(tmp_path / "teacher.qs"),), share=1.0, texts=6)
+    with pytest.raises(QuickstudyError, match=r"teacher.qs finds all texts alike; name one that judges by"):
+        taught(models, kind, table)
 
 
 def test_a_run_does_not_go_on_under_another_teacher_of_the_same_name(models: Path, tmp_path: Path) -> None:
@@ -143,7 +159,7 @@ def recipe(models: Path, folder: Path, **tables: object) -> dict:
     }
 
 
-def test_its_slopes_lead_to_agreement_on_texts_that_were_not_taught(models: Path, kind: Classification) -> None:
+def test_its_slopes_lead_to_divergence_on_texts_that_were_not_taught(models: Path, kind: Classification) -> None:
     student, rng = qs.load(models / "student", scope="lora(4)", learner="prior_head"), torch.Generator()
     seen, unseen = (Source(f"part {n}", EXAMPLES[n::2], SOURCE.classes) for n in (0, 1))
     tests = [taught(models, kind, asked(models, "teacher"), seed, unseen) for seed in range(8)]
@@ -180,10 +196,12 @@ def test_a_recipe_that_names_teachers_gives_the_same_student_again(models: Path,
     [
         ({"teachers": ["nobody-knows-it"]}, "nobody-knows-it"),
         ({"teachers": ["vectors:4"]}, "reads no texts"),
-        ({"share": 0.0}, "the share is 0.0"),
-        ({"share": 1.5}, "the share is 1.5"),
-        ({"texts": 1}, "texts is 1; give 2 or more"),
-        ({"tokens": 3}, "tokens is 3; give 8 or more"),
+        ({"teachers": []}, "there is no teacher"),
+        ({"share": 0.4}, "there is no teacher; name one"),
+        ({"teachers": ["t"], "share": 0.0}, "the share is 0.0"),
+        ({"teachers": ["t"], "share": 1.5}, "the share is 1.5"),
+        ({"teachers": ["t"], "texts": 1}, "texts is 1; give 2 or more"),
+        ({"teachers": ["t"], "tokens": 3}, "tokens is 3; give 8 or more"),
         ({"teacher": ["e5-small"]}, "no key 'teacher'; near: teachers"),
     ],
 )
@@ -192,6 +210,11 @@ def test_what_cannot_teach_is_refused_in_a_sentence(
 ) -> None:
     with pytest.raises(QuickstudyError, match=said):
         meta_train(recipe(models, tmp_path, distillation=table))
+
+
+def test_what_follows_a_reward_has_none_of_teachers(models: Path, tmp_path: Path) -> None:
+    with pytest.raises(QuickstudyError, match="policy_gradient follows a reward, and teachers give none"):
+        meta_train(recipe(models, tmp_path, learner={"name": "policy_gradient"}))
 
 
 def test_a_batch_of_soft_gold_is_of_the_waists_shape(models: Path, kind: Classification) -> None:

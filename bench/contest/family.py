@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.contest.drawing import read
 from bench.contest.sets import ENGLISH
-from quickstudy import meta_sources, meta_tasks, recipe
+from quickstudy import meta_sources, meta_tasks, reading_ahead, recipe
 from quickstudy.core.types import DivergedError, Draw, Episode, Params
 from quickstudy.episodes.mixing import Mixture
 from quickstudy.episodes.sampling import draw
@@ -121,7 +121,7 @@ def _read_ahead(student: Student, tasks: Sequence[Episode]) -> None:
         return
     texts = [batch.text for task in tasks for batch in (task.support, task.query)]
     names = [task.support.names for task in tasks if task.support.names is not None]
-    for text in meta_tasks.together([*texts, *names]):
+    for text in reading_ahead.together([*texts, *names]):
         student.read_ahead(text)
 
 

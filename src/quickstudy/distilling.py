@@ -6,6 +6,7 @@ episode has no examples. What a learner makes of class names it makes of these t
 far its probabilities are from the teachers' mean.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,42 +19,55 @@ from quickstudy.backbones.encoder import Encoder
 from quickstudy.core.protocols import TaskKind
 from quickstudy.core.tensors import digest
 from quickstudy.core.types import Batch, Episode, QuickstudyError, shortened
-from quickstudy.episodes.distillation import Distillation, drawn
+from quickstudy.episodes.distillation import Distillation, different, drawn
 from quickstudy.episodes.sources import Source
 from quickstudy.kinds import labelled
+from quickstudy.recipe import Recipe
 from quickstudy.student import Student, load
 from quickstudy.text.reader import Reader
 
+ALIKE = 1e-6
+"""Probabilities of different texts that lie no further apart come of a learner that reads no names."""
 
-def teachers(table: Distillation, title: str) -> "Teachers":
-    """Those of a recipe, opened. QuickstudyError for one that cannot be, or reads no texts."""
-    opened = tuple(load(name) for name in table.teachers)
+
+def teachers(recipe: Recipe) -> "Teachers | None":
+    """Those of a recipe, opened. QuickstudyError for one that cannot be, or reads no texts, and for a learner that
+    follows rewards."""
+    table = recipe.distillation
+    if table is None:
+        return None
+    title = f"{recipe.title}, [distillation]"
+    if recipe.learner["name"].startswith("policy_gradient"):
+        raise QuickstudyError(f"{title}: policy_gradient follows a reward, and teachers give none; leave one out")
+    opened = tuple(load(name, device=recipe.student.device) for name in table.teachers)
     for name, teacher in zip(table.teachers, opened, strict=True):
         if not isinstance(teacher.loaded.backbone, Encoder):
-            raise QuickstudyError(f"{title}, [distillation]: {name} reads no texts; name a teacher that does")
+            raise QuickstudyError(f"{title}: {name} reads no texts; name a teacher that does")
     return Teachers(table, opened)
 
 
 @dataclass(frozen=True)
 class Teachers:
-    """None, where the table names none: every episode is an ordinary one."""
-
     table: Distillation
     students: tuple[Student, ...]
 
     @property
     def prints(self) -> dict[str, str]:
         """What each of them knows, as a digest: of another teacher, another student comes."""
-        known = (f"{one.loaded.fingerprint} {digest(one.theta)[:16]}" for one in self.students)
-        return dict(zip(self.table.teachers, known, strict=True))
+        names = zip(self.table.teachers, self.students, strict=True)
+        return {name: f"{one.loaded.fingerprint} {digest(one.theta)} {_learner(one)}" for name, one in names}
 
     def reach(self, train: Sequence[Source], kind: TaskKind) -> str:
-        """In how many sources they teach, in a sentence; "" where that is all of them."""
+        """In how many sources they teach, in a sentence; "" where that is all of them. QuickstudyError where it is
+        none."""
         taught = sum(self._reader(source, source.of(kind)) is not None for source in train)
-        if not self.students or taught == len(train):
-            return ""
-        few = f"the others are not of single texts, or of fewer than {2 * self.table.texts}"
-        return f"{' and '.join(self.table.teachers)} can teach in {taught} of {len(train)} sources: {few}"
+        names, few = (
+            " and ".join(self.table.teachers),
+            f"of single texts, {2 * self.table.texts} different ones at least",
+        )
+        if not taught:
+            raise QuickstudyError(f"distillation: {names} can teach in no source: none is {few}")
+        return "" if taught == len(train) else f"{names} can teach in {taught} of {len(train)} sources: those {few}"
 
     def episode(self, source: Source, kind: TaskKind, seed: int) -> Episode | None:
         """One in which they are followed; None for an ordinary one."""
@@ -66,16 +80,20 @@ class Teachers:
 
     def _reader(self, source: Source, kind: TaskKind) -> Reader | None:
         """What reads the texts of a source in which they can teach."""
-        if not self.students or len(source.examples) < 2 * self.table.texts:
+        if not isinstance(kind, config.LABELLED) or kind.parts != 1:
             return None
-        return kind.reader if isinstance(kind, config.LABELLED) and kind.parts == 1 else None
+        return kind.reader if different(source, kind, 2 * self.table.texts) else None
 
     def _probabilities(self, teacher: Student, classes: Sequence[Any], asked: Sequence[Any]) -> Tensor:
         """(Q, 1, C) what a teacher says."""
         task = self._asked(teacher.reader, classes, asked, torch.zeros(len(asked), 1, len(classes)))
         adapted = teacher.learner.adapt(teacher.theta, task.support, task.loss)
         with torch.no_grad():
-            return torch.softmax(teacher.learner.predict(teacher.theta, adapted, task.query).float(), dim=-1)
+            said = torch.softmax(teacher.learner.predict(teacher.theta, adapted, task.query).float(), dim=-1)
+        if said.max() - said.min() < ALIKE:
+            name = self.table.teachers[self.students.index(teacher)]
+            raise QuickstudyError(f"distillation: {name} finds all texts alike; name one that judges by class names")
+        return said
 
     def _asked(self, reader: Reader, classes: Sequence[Any], asked: Sequence[Any], said: Tensor) -> Episode:
         names, query, nothing = (
@@ -83,10 +101,14 @@ class Teachers:
             for examples in (classes, asked, ())
         )
         support = Batch(nothing, torch.zeros(0, 1, dtype=torch.long), names)
-        return Episode(support, Batch(query, said, names), agreement)
+        return Episode(support, Batch(query, said, names), divergence)
 
 
-def agreement(scores: Tensor, batch: Batch) -> Tensor:
+def _learner(student: Student) -> str:
+    return json.dumps(config.table(config.LEARNERS, student.learner, "backbone"), sort_keys=True)
+
+
+def divergence(scores: Tensor, batch: Batch) -> Tensor:
     """() the mean divergence of the probabilities that scores (Q, 1, C) mean from those in gold (Q, 1, C), in nats
     (Kullback & Leibler 1951)."""
     said = batch.gold.to(scores)

@@ -21,6 +21,7 @@ from quickstudy.core.protocols import Backbone, Learner, TaskKind
 from quickstudy.core.types import OF_BACKBONE, Episode, Params, QuickstudyError
 from quickstudy.distilling import Teachers, teachers
 from quickstudy.episodes.choosing import Policy
+from quickstudy.episodes.distillation import nobody
 from quickstudy.episodes.mixing import Mixture
 from quickstudy.episodes.sources import Source, index_of
 from quickstudy.learners.engines import Engine, using
@@ -66,6 +67,7 @@ def meta_train(
     read = recipes.read(recipe)
     ranks = here()  # before a model is loaded: it says which GPU is this process's own
     tell = partial(_note, None if ranks.rank else watch)
+    taught = teachers(read)
     student, share = _begun(read, ranks), ALONE if _apart(read, ranks) else ranks
     kind: TaskKind = config.build(config.KINDS, read.kind, f"{read.title}, [kind]", {"reader": student.reader})
     data = _data(read, kind, student, target)
@@ -75,11 +77,11 @@ def meta_train(
     learner = student.steady()
     mixture = Mixture(tuple(data.train), read.alpha)
     chooser = Policy(mixture, read.choosing) if read.choosing else mixture
-    taught = teachers(read.distillation, read.title)
-    if reach := taught.reach(data.train, kind):
+    if taught and (reach := taught.reach(data.train, kind)):
         tell(reach)
+    teach = taught.episode if taught else nobody
     drawn = plain = stream(
-        chooser, kind, read.episodes, read.training, config.REWARDS[read.reward], read.wording, taught.episode
+        chooser, kind, read.episodes, read.training, config.REWARDS[read.reward], read.wording, teach
     )
     if not is_author(learner):
         drawn = read_ahead(plain, student.read_ahead, read.training, share)
@@ -220,13 +222,15 @@ def _backbone(learner: Any) -> Backbone:
     return cast(Backbone, learner.backbone) if hasattr(learner, "backbone") else _backbone(learner.inner)
 
 
-def _decided(recipe: Recipe, used: Sequence[Source], kind: TaskKind, chosen: Choice | None, taught: Teachers) -> str:
+def _decided(
+    recipe: Recipe, used: Sequence[Source], kind: TaskKind, chosen: Choice | None, taught: Teachers | None
+) -> str:
     """What decides the outcome besides plan and theta: a checkpoint of anything else is refused. Not how meta-gradients
     are found, so that a run for which memory was short may go on in less; but what was lost by it."""
     written = {name: table for name, table in recipe.written.items() if name not in ("training", "engine")}
     prints = {source.name: index_of(source, kind).fingerprint for source in used}
     found: dict[str, Any] = {"recipe": written, "sources": prints}
-    if taught.students:
+    if taught:
         found["teachers"] = taught.prints
     if chosen and chosen.lost:
         found["order"] = 1

@@ -114,7 +114,7 @@ class Recipe:
     training: Plan
     engine: EngineTable | None
     """None: every loop is unrolled"""
-    distillation: Distillation
+    distillation: Distillation | None
     written: dict[str, Any]
 
 
@@ -147,7 +147,7 @@ def read(given: str | Path | Mapping[str, Any]) -> Recipe:
         made(ValidatingTable, tables.get("validating", {}), f"{title}, [validating]"),
         made(Plan, tables.get("training", {}), f"{title}, [training]"),
         made(EngineTable, tables["engine"], f"{title}, [engine]") if "engine" in tables else None,
-        made(Distillation, tables.get("distillation", {}), f"{title}, [distillation]"),
+        made(Distillation, tables["distillation"], f"{title}, [distillation]") if "distillation" in tables else None,
         dict(tables),
     )
 

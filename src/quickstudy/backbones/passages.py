@@ -16,8 +16,8 @@ from quickstudy.core.protocols import Backbone
 from quickstudy.core.types import APART, GIVEN, PADDING, WIDTH_STEP, Lower, Marks, Params, Text
 
 SECOND = 1 / 3
-"""of a unit of one part that is read in two passages: what the second counts. The best of a quarter, a third and a half
-for names that deny (docs/findings.md)"""
+"""of a unit of one part that is read in two passages: what the second counts. For names that deny, half
+gives topics more and costs opinions more (docs/findings.md)"""
 
 
 @dataclass(frozen=True, eq=False)

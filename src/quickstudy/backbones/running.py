@@ -1,5 +1,6 @@
 """How a body runs where slopes through it are wanted: in which precision, by which attention."""
 
+import platform
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -15,7 +16,11 @@ def has_bfloat16(device: torch.device) -> bool:
     """Whether this device multiplies bfloat16 natively."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    if device.type != "cpu":
+        return False
+    if platform.machine().lower() in ("x86_64", "amd64"):  # mkldnn says yes to AVX-512 alone, which emulates it
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def in_bfloat16(precision: Precision, device: torch.device, slopes: bool) -> bool:

@@ -1,6 +1,6 @@
 """Which of these texts is most like that one, says a teacher: episodes without labels, for a student to agree with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ class Distillation:
     """The [distillation] table of a recipe."""
 
     teachers: tuple[str, ...] = ()
-    """students that `load` opens: "e5-small", or a file; none: nothing is taught"""
+    """students that `load` opens: "e5-small", or a file"""
     share: float = 0.5
     """of the episodes: those in which the teachers are followed, and no label is looked at"""
     texts: int = 24
@@ -28,6 +28,8 @@ class Distillation:
     """of a text that are read at most"""
 
     def __post_init__(self) -> None:
+        if not self.teachers:
+            raise QuickstudyError('distillation: there is no teacher; name one, as in teachers = ["e5-small"]')
         if not 0 < self.share <= 1:
             raise QuickstudyError(f"distillation: the share is {self.share}; give a number above 0, and 1 at most.")
         for name, least in (("texts", 2), ("tokens", 8)):
@@ -46,10 +48,15 @@ def drawn(table: Distillation, source: Source, kind: TaskKind, seed: int) -> tup
     dice = Dice(f"distillation\n{source.name}\n{seed}")
     if dice.between(0, _FINE - 1) >= table.share * _FINE:
         return None
+    found = different(source, kind, 2 * table.texts, dice.order(len(source.examples)))
+    return (found[: table.texts], found[table.texts :]) if found else None
+
+
+def different(source: Source, kind: TaskKind, wanted: int, order: Iterable[int] | None = None) -> list[Any]:
+    """The first so many examples of different texts, in an order of their places; none where there are too few."""
     found: dict[tuple[str, ...], Any] = {}
-    for place in dice.order(len(source.examples)):
+    for place in range(len(source.examples)) if order is None else order:
         found.setdefault(kind.texts(source.examples[place]), source.examples[place])
-        if len(found) == 2 * table.texts:
-            examples = list(found.values())
-            return examples[: table.texts], examples[table.texts :]
-    return None
+        if len(found) == wanted:
+            return list(found.values())
+    return []

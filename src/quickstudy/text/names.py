@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Mapping
 
 _PREFIX = re.compile(r"(?:class|label|category|cat|cls|topic|intent|type|tag|group|类别?|标签)[\s_\-.:#]*\d+", re.I)
-_NOT = re.compile(r"not |no |non ?|非|不是")
+_NOT = re.compile(r"(?:not|no|non) |(?P<zh>不是|非(?=..))")
 _CODE = re.compile(r"[\W_]*(?:[A-Za-z]?\d+|[A-Za-z])[\W_]*")
 
 
@@ -32,14 +32,14 @@ def named(name: str, description: str) -> str:
 
 
 def denied(classes: Mapping[str, str]) -> list[str]:
-    """For each class, name -> description, what it is besides its name: "other" (or "其他") for one whose name denies
-    that of another class and nothing more, as in "refund" and "not refund"; else ""."""
+    """For each class, name -> description, what it is besides its name: of two classes, "other" (or "其他") for one
+    whose name denies that of the other and nothing more, as in "refund" and "not refund"; else ""."""
     words = [readable(name) for name in classes]
     found = []
     for own, description in zip(words, classes.values(), strict=True):
         match = _NOT.match(own)
-        denies = match is not None and own[match.end() :] in words and not description.strip()
-        found.append("" if not denies else "other" if own.isascii() else "其他")
+        denies = match is not None and len(words) == 2 and own[match.end() :] in words and not description.strip()
+        found.append("" if match is None or not denies else "其他" if match["zh"] else "other")
     return found
 
 
