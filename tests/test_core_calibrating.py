@@ -52,7 +52,7 @@ def test_of_many_examples_some_are_left_out_and_no_class_wholly() -> None:
     gold = [place % 4 for place in range(2000)]
     parts = list(calibrating._parts(gold))
     assert sorted(place for part in parts for place in part) == list(range(2000))
-    assert all(calibrating.ENOUGH <= len(part) < 2 * calibrating.ENOUGH for part in parts)
+    assert all(2 * calibrating.ENOUGH <= len(part) < 3 * calibrating.ENOUGH for part in parts)
     assert all({gold[place] for place in part} == {0, 1, 2, 3} for part in parts)
     for sizes in ([2, 3, 1, 9], [1, 1], [2], [400, 2]):
         gold = [own for own, size in enumerate(sizes) for _ in range(size)]
