@@ -60,7 +60,7 @@ class Teachers:
     def reach(self, train: Sequence[Source], kind: TaskKind) -> str:
         """In how many sources they teach, in a sentence; "" where that is all of them. QuickstudyError where it is
         none."""
-        taught = sum(self._reader(source, source.of(kind)) is not None for source in train)
+        taught = sum(self._reach(source, source.of(kind)) for source in train)
         names, few = (
             " and ".join(self.table.teachers),
             f"of single texts, {2 * self.table.texts} different ones at least",
@@ -71,18 +71,17 @@ class Teachers:
 
     def episode(self, source: Source, kind: TaskKind, seed: int) -> Episode | None:
         """One in which they are followed; None for an ordinary one."""
-        reader = self._reader(source, kind)
-        found = None if reader is None else drawn(self.table, source, kind, seed)
-        if reader is None or found is None:
-            return None
-        said = torch.stack([self._probabilities(teacher, *found) for teacher in self.students]).mean(0)
-        return self._asked(reader, *found, said)
-
-    def _reader(self, source: Source, kind: TaskKind) -> Reader | None:
-        """What reads the texts of a source in which they can teach."""
         if not isinstance(kind, config.LABELLED) or kind.parts != 1:
             return None
-        return kind.reader if different(source, kind, 2 * self.table.texts) else None
+        found = drawn(self.table, source, kind, seed)
+        if found is None:
+            return None
+        said = torch.stack([self._probabilities(teacher, *found) for teacher in self.students]).mean(0)
+        return self._asked(kind.reader, *found, said)
+
+    def _reach(self, source: Source, kind: TaskKind) -> bool:
+        single = isinstance(kind, config.LABELLED) and kind.parts == 1
+        return single and bool(different(source, kind, 2 * self.table.texts))
 
     def _probabilities(self, teacher: Student, classes: Sequence[Any], asked: Sequence[Any]) -> Tensor:
         """(Q, 1, C) what a teacher says."""
