@@ -385,3 +385,36 @@ def test_another_seed_draws_other_episodes_even_of_one_source(folder: Path) -> N
         for seed in (0, 0, 1)
     )
     assert first == again != other
+
+
+def test_a_student_is_gone_on_from_as_it_is(folder: Path) -> None:
+    """Low-rank additions stand beside the weights again, and so do those of a file that holds them as float16."""
+    low = recipe(folder, "lora(2)")
+    low["training"] = {**low["training"], "rate": 0.03}
+    low["validating"] = {**low["validating"], "measure": "likelihood"}
+    first = meta_train({**low, "student": {**low["student"], "stored": "float16"}}, folder / "first")
+    known = first.loaded.learned.weights
+    assert known and any(value.any() for name, value in known.items() if name.endswith(".b"))
+    still = {**low, "training": {**low["training"], "rate": 1e-30}}
+    told: list[dict] = []
+    same_again = meta_train(still, folder / "still", told.append, start=folder / "first" / "student.qs")
+    assert same(same_again.loaded.learned.weights, known)
+    assert same_again.about["start"]["file"] == str(folder / "first" / "student.qs")
+    scores = {record["score"] for record in told if record["event"] == "validation"}
+    assert len(scores) == 1 and f"{scores.pop():.4f}" in first.about["summary"].rpartition("is kept")[2]
+    moved: list[dict] = []
+    meta_train(low, watch=moved.append, start=folder / "first" / "student.qs")
+    assert len({record["score"] for record in moved if record["event"] == "validation"}) > 1
+
+
+def test_what_a_start_and_a_recipe_disagree_on_is_said(folder: Path) -> None:
+    meta_train(recipe(folder, "lora(2)"), folder / "first")
+    first = folder / "first" / "student.qs"
+    for made, start, told in (
+        (recipe(folder, "lora(4)"), first, r"in the scope lora\(2\)"),
+        (recipe(folder, "lora(2)", name="proto_maml"), first, r"learns by prototypes\.v1.*proto_maml\.v1"),
+        (recipe(folder, "lora(2)"), "shipped", "no start ships"),
+        (recipe(folder, "lora(2)"), folder / "none.qs", "none.qs"),
+    ):
+        with pytest.raises(QuickstudyError, match=told):
+            meta_train(made, start=start)

@@ -13,11 +13,10 @@ import torch
 from quickstudy import config, given
 from quickstudy import recipe as recipes
 from quickstudy.authors import author, is_author
-from quickstudy.backbones import loading
 from quickstudy.backbones.folding import partly
-from quickstudy.backbones.sharding import sharded
 from quickstudy.core.params import same
 from quickstudy.core.protocols import Backbone, Learner, TaskKind
+from quickstudy.core.tensors import digest
 from quickstudy.core.types import OF_BACKBONE, Episode, Params, QuickstudyError
 from quickstudy.distilling import Teachers, teachers
 from quickstudy.episodes.choosing import Policy
@@ -27,11 +26,12 @@ from quickstudy.episodes.sources import Source, index_of
 from quickstudy.learners.engines import Engine, using
 from quickstudy.learners.planner import Choice
 from quickstudy.meta_sources import sources
+from quickstudy.meta_start import apart, begin
 from quickstudy.meta_tasks import drawn_from, judge, stream, validation_draws
 from quickstudy.planning import NOTHING_TO_CHOOSE, EngineTable, planned
 from quickstudy.reading_ahead import read_ahead
 from quickstudy.recipe import Recipe, StudentTable
-from quickstudy.student import Student, backbone, fresh
+from quickstudy.student import Student
 from quickstudy.student import load as load_student
 from quickstudy.targeting import Targeted, target_of, targeted
 from quickstudy.training import loop
@@ -50,6 +50,7 @@ def meta_train(
     watch: Watch | None = None,
     target: given.Examples | None = None,
     max_memory: str = "",
+    start: str | Path = "",
 ) -> Student:
     """Meta-trains by `recipe` (a TOML file, or the same tables).
 
@@ -59,7 +60,8 @@ def meta_train(
     how often each was drawn and how likely it was at the end. With `target`, examples of the task that the student is
     for (a file or values, as `Student.learn` takes them), sources weigh by their usefulness to it; "usefulness" says
     how much. `max_memory`, such as "2 GiB", is what meta-gradients may take beyond the model, whatever the recipe's
-    [engine] says; the planner then chooses how they are found.
+    [engine] says; the planner then chooses how they are found. `start`: "shipped", or a student's file, whose weights
+    are gone on from.
 
     Started by torchrun or `accelerate launch`, all ranks call this alike and get the same student; the first alone
     writes and is watched (docs/distributed.md).
@@ -68,7 +70,7 @@ def meta_train(
     ranks = here()  # before a model is loaded: it says which GPU is this process's own
     tell = partial(_note, None if ranks.rank else watch)
     taught = teachers(read)
-    student, share = _begun(read, ranks), ALONE if _apart(read, ranks) else ranks
+    student, share = begin(read, ranks, str(start)), ALONE if apart(read, ranks) else ranks
     kind: TaskKind = config.build(config.KINDS, read.kind, f"{read.title}, [kind]", {"reader": student.reader})
     data = _data(read, kind, student, target)
     tell(data.leaks)
@@ -98,6 +100,8 @@ def meta_train(
         )
     theta, said = kept(student.theta, trained, read.student, validate)
     about = _about(read, data, trained, said, chosen, drawn_from(chooser, read.training, trained))
+    if start:
+        about["start"] = {"file": str(start), "weights": digest(student.theta)}
     return _stored(dataclasses.replace(student, theta=theta, about=about), folder, read, ranks)
 
 
@@ -120,21 +124,6 @@ def _note(watch: Watch | None, text: str) -> None:
         watch({"event": "note", "text": text})
 
 
-def _apart(read: Recipe, ranks: Ranks) -> bool:
-    """Whether each rank holds a part of the backbone."""
-    return read.student.held == "sharded" and ranks.size > 1
-
-
-def _begun(read: Recipe, ranks: Ranks) -> Student:
-    """The student at the start."""
-    table = read.student
-    if _apart(read, ranks):  # opened on its own, since its parts replace it
-        loaded = sharded(loading.load(table.backbone, scope=table.scope, device="cpu"), ranks.size, table.device)
-    else:
-        loaded = backbone(table.backbone, table.scope, table.precision, table.device)
-    return fresh(loaded, read.learner, table.backbone)
-
-
 def _data(read: Recipe, kind: TaskKind, student: Student, target: given.Examples | None) -> _Data:
     """The sources, weighed by their usefulness to a target where there is one."""
     train, validation, leaks = sources(read, kind)
@@ -150,7 +139,7 @@ def _writing(student: Student, data: _Data, kind: TaskKind, read: Recipe, ranks:
     """The student, as one that writes where a task asks for that."""
     if not any(isinstance(source.of(kind), config.WRITING) for source in (*data.train, *data.validation)):
         return student
-    if _apart(read, ranks):
+    if apart(read, ranks):
         raise QuickstudyError(f"{read.title} writes, and a sharded backbone only reads; leave `held` out")
     return author(student)
 
@@ -195,7 +184,7 @@ def _stored(student: Student, folder: str | Path | None, read: Recipe, ranks: Ra
         return student
     path = Path(folder) / FILE
     student.save(path)
-    if _apart(read, ranks):
+    if apart(read, ranks):
         return student  # whole, it need not fit here
     return load_student(path, precision=read.student.precision, device=read.student.device)
 

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-from quickstudy import starts
 from quickstudy.backbones import loading
 from quickstudy.backbones.encoder import Encoder
 from quickstudy.backbones.filling import FILL, filling
@@ -18,17 +17,15 @@ from quickstudy.backbones.folder import open_small, save_small
 from quickstudy.backbones.loaded import Loaded, device_for
 from quickstudy.backbones.scope import scope
 from quickstudy.backbones.small import Sizes, Small
-from quickstudy.config import LEARNERS, STILL, build, name_of, reading, table
+from quickstudy.config import LEARNERS, STILL, build, name_of, reading
 from quickstudy.core.protocols import Learner
 from quickstudy.core.types import OF_BACKBONE, Params, QuickstudyError
 from quickstudy.corpus.store import Corpus
+from quickstudy.going_on import Held, check, held
 from quickstudy.pretrain_recipe import RANDOM, PretrainRecipe, RandomTable
-from quickstudy.store.artifact import open_artifact
-from quickstudy.student import STUDENT, Student, check_weights, fresh
+from quickstudy.student import Student, fresh
 
 FILE, BACKBONE = "student.qs", "backbone"
-SHIPPED = "shipped"
-"""the start that ships for the recipe's backbone"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +48,7 @@ def begin(recipe: PretrainRecipe, corpus: Corpus, folder: Path | None, start: st
             raise QuickstudyError(f"{recipe.title} makes a backbone, which needs a folder to lie in; name one")
         return _started(recipe, _drawn(recipe, corpus, folder), recipe.inner, {})
     if start:
-        return _going_on(recipe, _file(recipe, start))
+        return _going_on(recipe, held(start, recipe.student, recipe.title))
     asked = recipe.student
     loaded = loading.load(asked.backbone, scope=asked.scope, precision=asked.precision, device=asked.device)
     if not isinstance(loaded.backbone, Encoder):
@@ -99,39 +96,12 @@ def _started(recipe: PretrainRecipe, loaded: Loaded, inner: Mapping[str, Any], t
     return Start(student, learner, {**learner.init(_rng()), **theta})
 
 
-def _going_on(recipe: PretrainRecipe, path: Path) -> Start:
+def _going_on(recipe: PretrainRecipe, found: Held) -> Start:
     """As `student.load` opens a file, but with what was learned of the backbone beside its weights, not in them."""
-    theta, document = open_artifact(path, STUDENT)
-    theta = {name: value.float() if value.dtype == torch.float16 else value for name, value in theta.items()}
-    try:
-        name, own, inner = document["backbone"]["name"], document["scope"], document["learner"]
-        mark = document["backbone"]["fingerprint"]
-    except (KeyError, TypeError) as error:
-        raise QuickstudyError(f"{path} does not say what its student is made of ({error})") from None
     asked = recipe.student
-    if name != asked.backbone or scope(own) != scope(asked.scope):
-        raise QuickstudyError(
-            f"{path} is a student of {name} in the scope {own}, and {recipe.title} says {asked.backbone} in "
-            f"{asked.scope}; write the student's own into [student]"
-        )
-    loaded = loading.load(name, scope=own, precision=asked.precision, device=asked.device)
-    check_weights(loaded, mark, path)
-    wanted = table(LEARNERS, build(LEARNERS, recipe.inner, recipe.title, {"backbone": loaded.backbone}), "backbone")
-    if wanted["name"] != inner["name"]:
-        raise QuickstudyError(
-            f"{path} learns by {inner['name']}, and {recipe.title} by {wanted['name']}; name the former"
-        )
-    return _started(recipe, loaded, inner, theta)
-
-
-def _file(recipe: PretrainRecipe, start: str) -> Path:
-    if start != SHIPPED:
-        return Path(start)
-    if recipe.student.backbone not in starts.shipped():
-        raise QuickstudyError(
-            f"no start ships for {recipe.student.backbone}, but for {', '.join(starts.shipped())}; leave out the start"
-        )
-    return starts.FOLDER / f"{recipe.student.backbone}.student"
+    loaded = loading.load(asked.backbone, scope=asked.scope, precision=asked.precision, device=asked.device)
+    check(found, loaded, build(LEARNERS, recipe.inner, recipe.title, {"backbone": loaded.backbone}), recipe.title)
+    return _started(recipe, loaded, found.learner, found.theta)
 
 
 def _drawn(recipe: PretrainRecipe, corpus: Corpus, folder: Path) -> Loaded:

@@ -23,6 +23,9 @@ def meta_train(
         typer.Option("--for", help="Examples of the task that the student is for: sources weigh by how useful they "
                      "are to it.")
     ] = None,
+    start: Annotated[
+        str, typer.Option(help="A student to go on from: its file, or `shipped` for the one that ships.")
+    ] = "",
     report: Annotated[
         bool, typer.Option("--report", help="Also write sources.html and .json: the gap between seen and unseen "
                            "sources, their diversity, and which helps or hurts which.")
@@ -38,6 +41,8 @@ def meta_train(
       quickstudy learn examples.csv -o cards.qs --model runs/minilm/student.qs
 
       quickstudy meta-train recipes/minilm.toml --folder runs/cards --for cards.csv --report
+
+      quickstudy meta-train own.toml --start shipped --folder runs/own
 
     With --report on a folder that is finished, only the report is made. Over several processes or machines:
 
@@ -56,10 +61,10 @@ def meta_train(
     if report and launched().size > 1:
         raise QuickstudyError("--report is for one process; give the same command without torchrun when this has ended")
     if launched().rank:  # the first of several ranks speaks for all
-        meta.meta_train(recipe, place, None, target)
+        meta.meta_train(recipe, place, None, target, start=start)
         return
     with progress(plan) as watch:
-        student = meta.meta_train(recipe, place, watch, target)
+        student = meta.meta_train(recipe, place, watch, target, start=start)
     file = place / meta.FILE
     if report:
         _report(recipe, student, place / "sources")
