@@ -134,7 +134,7 @@ def test_an_example_is_judged_by_the_prior_of_the_others() -> None:
     found = left_out.prior_scores(theta, units, names, rows.gold)
     for row in (0, 4):
         others = torch.arange(len(units)) != row
-        _, prior = PriorHead(made.backbone)._prior(theta, batch_rows(rows, others))
+        _, prior, _ = PriorHead(made.backbone)._prior(theta, batch_rows(rows, others))
         wanted = heads.score(units[row], prior) / theta["prior.log_temperature"].exp()
         torch.testing.assert_close(found[row], wanted)
 

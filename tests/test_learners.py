@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from few import CLASSES, encoder, episode, kinds, rows, start, vector_task
+from few import CLASSES, Vectors, encoder, episode, kinds, rows, start, vector_task
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-from quickstudy.core.params import detach, leaves, slopes_of
+from quickstudy.core.params import detach, leaves, same, slopes_of
 from quickstudy.core.types import IGNORE, Batch
 from quickstudy.learners import convex
 from quickstudy.learners.descent import path
@@ -18,7 +18,7 @@ from quickstudy.learners.frozen_linear import FrozenLinear
 from quickstudy.learners.maml import Maml
 from quickstudy.learners.names_alone import NamesAlone
 from quickstudy.learners.neighbours import Neighbours
-from quickstudy.learners.prior_head import PriorHead, rarity
+from quickstudy.learners.prior_head import PriorHead, believing, rarity
 from quickstudy.learners.prototypes import Prototypes
 from quickstudy.learners.updates import at_rate
 
@@ -71,16 +71,21 @@ def test_with_no_example_prior_head_is_the_names_prior() -> None:
 
 
 def test_the_minimum_of_prior_head_is_solved_to_1e_10() -> None:
-    """Its own objective, written out again, has no slope where adaptation ended."""
+    """Its own objective, written out again, has no slope where adaptation ended, before it goes towards the names."""
     backbone, support, _ = vector_task(seed=4)
-    made = PriorHead(backbone, scale=3.0, strength=0.5, name_weight=2.0)
+    made = PriorHead(backbone, scale=0.3, strength=0.5, name_weight=2.0)
     theta = {name: value.double() for name, value in made.init(torch.Generator()).items()}
-    head = leaves(made.adapt(theta, support, KIND.loss))
     units, gold, names = backbone.table[:30], support.gold[:, 0], backbone.table[60:]
+    scalar = {name.removeprefix("prior.log_"): value.exp() for name, value in theta.items()}
+    own = {"head.weight": scalar["scale"] * (names - names.mean(0)), "head.bias": torch.zeros(3).double()}
+    saved = 1 - F.cross_entropy(units @ own["head.weight"].T, gold) / math.log(3)
+    assert saved > 0
+    share = (1 - math.exp(-4 * saved)) * scalar["name_weight"] / (scalar["name_weight"] + 1.5 * len(units))
+    adapted = made.adapt(theta, support, KIND.loss)
+    head = leaves({name: (value - share * own[name]) / (1 - share) for name, value in adapted.items()})
     centre = units.mean(0)
     count = torch.bincount(gold, minlength=3)[:, None]
     means = torch.stack([units[gold == c].mean(0) for c in range(3)])
-    scalar = {name.removeprefix("prior.log_"): value.exp() for name, value in theta.items()}
     pulled = scalar["name_weight"] * (names - names.mean(0)) + count * (means - centre)
     prior = scalar["scale"] * pulled / (scalar["name_weight"] + count)
     away = (head["head.weight"] - prior).square().sum() + (head["head.bias"] + prior @ centre).square().sum()
@@ -88,6 +93,22 @@ def test_the_minimum_of_prior_head_is_solved_to_1e_10() -> None:
     fit = F.cross_entropy(scores, gold, reduction="sum")
     slopes = slopes_of(fit + scalar["strength"] * away / 2, head)
     assert max(float(slope.abs().max()) for slope in slopes.values()) <= 1e-9
+
+
+def test_names_are_believed_by_what_they_save_of_the_examples_loss() -> None:
+    """The same names, of the right classes and of each other's: the latter leave the fitted head as it is."""
+    backbone, support, _ = vector_task(seed=4)
+    units, gold = backbone.table[:30], support.gold[:, 0]
+    means = F.normalize(torch.stack([units[gold == c].mean(0) for c in range(3)]), dim=-1)
+    theta = PriorHead(backbone, scale=0.3).init(torch.Generator())
+    for order, believed in (((0, 1, 2), True), ((1, 2, 0), False)):
+        made = PriorHead(Vectors(torch.cat([backbone.table[:60], means[list(order)]])))
+        found, prior, names = made._prior(theta, support)
+        fitted = {name: value + 0.1 for name, value in prior.items()}
+        head = believing(theta, fitted, names, found, support, KIND.loss)
+        assert same(head, fitted) != believed
+        nearer = [(fitted[name] - names[name]).norm() - (head[name] - names[name]).norm() for name in head]
+        assert all(by > 0 for by in nearer) == believed
 
 
 def test_more_examples_move_prior_head_from_the_names_to_the_data() -> None:

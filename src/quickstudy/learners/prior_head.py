@@ -3,14 +3,16 @@
 With support units u (n, W) of mean m, class means c_k less m of n_k examples, and class names v_k less their mean,
 
     prior_k = scale (name_weight v_k + n_k c_k) / (name_weight + n_k)
-    head    = argmin  n loss(u W' + b + r) + strength / 2 (|W - prior|^2 + |b + prior m|^2)
+    fitted  = argmin  n loss(u W' + b + r) + strength / 2 (|W - prior|^2 + |b + prior m|^2)
+    head    = fitted + s (names - fitted),    s = (1 - exp(-TRUST x)) name_weight / (name_weight + n C / 2)
 
-so that a name counts as `name_weight` examples and, with no example, the head *is* the prior. The prior's bias
-stands for centring u, which is not done. r (C) is for how many examples each class happens to have, which of few says
-little about how often it comes: logarithms of the counts over their mean, and less of them the more examples there are
-(logit adjustment: Menon et al. 2021, eq. 10); zero where all have as many. The scalars live in theta as logarithms and
-are meta-learned through the minimum (`convex.slopes_through`). (A prior for a maximum-entropy model: Chelba & Acero
-2004.)
+so that a name counts as `name_weight` examples and, with no example, the head *is* that of the names alone. These have
+not seen the support, so the share x of its loss that they save says how far to believe them on the rest; where they
+save nothing, s is 0. Names of many classes save much and leave much to be learned, hence C. The prior's bias stands for
+centring u, which is not done. r (C) is for how many examples each class happens to have, which of few says little about
+how often it comes: logarithms of the counts over their mean, and less of them the more examples there are (logit
+adjustment: Menon et al. 2021, eq. 10); zero where all have as many. The scalars live in theta as logarithms and are
+meta-learned through the minimum (`convex.slopes_through`). (A prior for a maximum-entropy model: Chelba & Acero 2004.)
 """
 
 from collections.abc import Callable
@@ -26,6 +28,8 @@ from quickstudy.learners import convex, heads
 
 TELLING = 5.0
 """examples a class from which half of how often a class comes is believed"""
+TRUST = 4.0
+"""how fast names are believed that save some of the support's loss; docs/findings.md has what 1 to 30 gives"""
 
 
 @dataclass(frozen=True)
@@ -55,13 +59,13 @@ class PriorHead:
     def adapt(self, theta: Params, support: Batch, loss: Loss) -> Adapted:
         theta = detach(theta)
         with torch.no_grad():
-            units, prior = self._prior(theta, support)
+            units, prior, names = self._prior(theta, support)
             strength = scalar(theta, "strength", units)
-        head = prior
-        if heads.judged(support.gold):
-            objective = _objective(support, loss)
-            head = convex.minimum(lambda head: objective(head, prior, units, strength), prior)
-        return tempered(theta, head)
+        if not heads.judged(support.gold):
+            return tempered(theta, prior)
+        objective = _objective(support, loss)
+        head = convex.minimum(lambda head: objective(head, prior, units, strength), prior)
+        return tempered(theta, believing(theta, head, names, units, support, loss))
 
     def predict(self, theta: Params, adapted: Adapted, query: Batch) -> Tensor:
         return heads.score(self.backbone.units(theta, query.text), adapted)
@@ -70,27 +74,33 @@ class PriorHead:
         support, loss = episode.support, episode.loss
         at = leaves(theta)
 
-        def outer(head: Params) -> Tensor:
+        def asked(head: Params) -> Tensor:
             return loss(self.predict(at, tempered(at, head), episode.query), episode.query)
 
         with torch.enable_grad():
-            units, prior = self._prior(at, support)
+            units, prior, names = self._prior(at, support)
             strength = scalar(at, "strength", units)
             if not heads.judged(support.gold):
-                value = outer(prior)
+                value = asked(prior)
                 return slopes_of(value, at), value.detach()
             still = detach({"units": units, "strength": strength, **prior})
             objective = _objective(support, loss)
             head = convex.minimum(lambda head: objective(head, still, still["units"], still["strength"]), detach(prior))
-            return convex.slopes_through(lambda head: objective(head, prior, units, strength), outer, head, at)
+            return convex.slopes_through(
+                lambda head: objective(head, prior, units, strength),
+                lambda head: asked(believing(at, head, names, units, support, loss)),
+                head,
+                at,
+            )
 
-    def _prior(self, theta: Params, support: Batch) -> tuple[Tensor, Params]:
-        """The support's units (B, U, W), and the prior as a head."""
+    def _prior(self, theta: Params, support: Batch) -> tuple[Tensor, Params, Params]:
+        """The support's units (B, U, W), the prior as a head, and that of the names alone."""
         names = heads.class_names(self.backbone, theta, support)
         units = self.backbone.units(theta, support.text)
         judged = heads.which_judged(support.gold)
         member = heads.membership(support.gold, len(names))[judged]
-        return units, prior_of(theta, names, units.flatten(0, 1)[judged], member)
+        seen = units.flatten(0, 1)[judged]
+        return units, prior_of(theta, names, seen, member), prior_of(theta, names, seen[:0], member[:0])
 
 
 def prior_of(theta: Params, names: Tensor, units: Tensor, member: Tensor) -> Params:
@@ -104,6 +114,16 @@ def prior_of(theta: Params, names: Tensor, units: Tensor, member: Tensor) -> Par
     total = pulled * (names - middle) + examples * (mean - centre)
     weight = scalar(theta, "scale", names) * total / (pulled + examples).clamp(min=1e-9)
     return {"head.weight": weight, "head.bias": -weight @ centre}
+
+
+def believing(theta: Params, head: Params, names: Params, units: Tensor, support: Batch, loss: Loss) -> Params:
+    """A fitted head, gone towards that of the names alone by what this saves of the loss of the support's units."""
+    scores = heads.score(units, tempered(theta, names))
+    nothing = loss(torch.zeros_like(scores), support).clamp(min=torch.finfo(scores.dtype).tiny)
+    saved = (1 - loss(scores, support) / nothing).clamp(min=0)
+    weight, count = scalar(theta, "name_weight", saved), heads.judged(support.gold)
+    share = (1 - (-TRUST * saved).exp()) * weight / (weight + count * scores.shape[-1] / 2)
+    return {name: value + share * (names[name] - value) for name, value in head.items()}
 
 
 def away(head: Params, prior: Params) -> Tensor:

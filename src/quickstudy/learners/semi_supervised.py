@@ -19,7 +19,7 @@ from quickstudy.core.params import detach
 from quickstudy.core.protocols import Slopes
 from quickstudy.core.types import Adapted, Batch, Episode, Loss, Params, Text
 from quickstudy.learners import convex, heads
-from quickstudy.learners.prior_head import PriorHead, away, prior_of, rarity, scalar, tempered
+from quickstudy.learners.prior_head import PriorHead, away, believing, prior_of, rarity, scalar, tempered
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,15 @@ class SemiSupervised:
         member = heads.membership(support.gold, len(names)).to(pool)
         nothing = torch.zeros_like(pool[:, :1]).expand(-1, len(names))
         even = torch.cat([rarity(support.gold, len(names)).to(pool).expand(len(known), -1), nothing])
-        first = _fitted(theta, names, units, torch.cat([member, nothing]), even)
+        alone = prior_of(theta, names, pool[:0], nothing[:0])
+
+        def believe(head: Params) -> Params:
+            return believing(theta, head, alone, known.view(*support.gold.shape[:2], -1), support, loss)
+
+        first = tempered(theta, believe(_fitted(theta, names, units, torch.cat([member, nothing]), even)))
         guess = torch.softmax(heads.score(pool, first), dim=-1)
-        return _fitted(theta, names, units, torch.cat([member, self._weight(theta, member, len(pool)) * guess]), even)
+        counted = torch.cat([member, self._weight(theta, member, len(pool)) * guess])
+        return tempered(theta, believe(_fitted(theta, names, units, counted, even)))
 
     def predict(self, theta: Params, adapted: Adapted, query: Batch) -> Tensor:
         return self.inner.predict(theta, adapted, query)
@@ -71,7 +77,7 @@ class SemiSupervised:
         return (self.trust * said / count).clamp(max=1.0)
 
 
-def _fitted(theta: Params, names: Tensor, units: Tensor, member: Tensor, even: Tensor) -> Adapted:
+def _fitted(theta: Params, names: Tensor, units: Tensor, member: Tensor, even: Tensor) -> Params:
     """The head at prior_head's minimum, where unit i of (n, W) counts `member` (n, C) for each class, and all alike for
     their centre; `even` (n, C) is added to the scores while it is fitted (`prior_head.rarity`)."""
     prior = prior_of(theta, names, units, member)
@@ -81,4 +87,4 @@ def _fitted(theta: Params, names: Tensor, units: Tensor, member: Tensor, even: T
         chances = torch.log_softmax(heads.score(units, head) + even, dim=-1)
         return strength * away(head, prior) / 2 - (member * chances).sum()
 
-    return tempered(theta, convex.minimum(objective, prior))
+    return convex.minimum(objective, prior)
