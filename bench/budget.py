@@ -25,7 +25,8 @@ SETS = (
 )  # fmt: skip
 """all sets of single texts with at most ten classes that SetFit was run on, and political_message; named before any
 budget was run on them"""
-SHOTS = (4, 16)
+SHOTS = (4, 16, 64)
+"""below 32 examples a class no budget moves weights, so that 4 and 16 only show that it costs nothing"""
 BUDGETS = ("1s", "10s", "1m")
 
 
