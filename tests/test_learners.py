@@ -132,6 +132,9 @@ def test_uneven_counts_are_made_up_for_while_they_are_few() -> None:
     found = rarity(uneven, 2)
     assert torch.allclose(found, 5 / (5 + 5) * torch.tensor([9.5 / 5.5, 1.5 / 5.5]).log())
     assert rarity(uneven.repeat(100, 1), 2).abs().max() < 0.02 * found.abs().max() + 0.02
+    count = torch.tensor([1.0] * 10 + [0.0] * 30) + 1 / 40
+    expected = 5 / (5 + 10 / 40) * (count / count.mean()).log()
+    assert torch.allclose(rarity(torch.arange(10)[:, None], 40), expected)  # among many, absent says little
     assert torch.equal(rarity(torch.ones(4, 1, 2), 2), torch.zeros(2))  # several labels may hold
     assert rarity(torch.tensor([[0], [IGNORE]]), 2).isfinite().all()
 

@@ -10,9 +10,10 @@ so that a name counts as `name_weight` examples and, with no example, the head *
 not seen the support, so the share x of its loss that they save says how far to believe them on the rest; where they
 save nothing, s is 0. Names of many classes save much and leave much to be learned, hence C. The prior's bias stands for
 centring u, which is not done. r (C) is for how many examples each class happens to have, which of few says little about
-how often it comes: logarithms of the counts over their mean, and less of them the more examples there are (logit
-adjustment: Menon et al. 2021, eq. 10); zero where all have as many. The scalars live in theta as logarithms and are
-meta-learned through the minimum (`convex.slopes_through`). (A prior for a maximum-entropy model: Chelba & Acero 2004.)
+how often it comes: logarithms of n_k + 1 / C (Perks 1947) over their mean, and less of them the more examples there are
+(logit adjustment: Menon et al. 2021, eq. 10); zero where all have as many. So a class among many that has no example is
+hardly held against its name. The scalars live in theta as logarithms and are meta-learned through the minimum
+(`convex.slopes_through`). (A prior for a maximum-entropy model: Chelba & Acero 2004.)
 """
 
 from collections.abc import Callable
@@ -157,5 +158,5 @@ def rarity(gold: Tensor, classes: int) -> Tensor:
     classes have many; zeros for multi-hot gold, whose classes do not share."""
     if gold.ndim == 3:
         return torch.zeros(classes)
-    count = heads.membership(gold, classes).sum(0) + 0.5
+    count = heads.membership(gold, classes).sum(0) + 1 / classes
     return TELLING / (TELLING + heads.judged(gold) / classes) * (count / count.mean()).log()
