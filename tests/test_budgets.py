@@ -16,7 +16,7 @@ from quickstudy.backbones.scope import scope
 from quickstudy.backbones.sharing import scoped
 from quickstudy.cli.learning import BUDGETS
 from quickstudy.core.params import same
-from quickstudy.core.types import Batch, Params, QuickstudyError, batch_rows
+from quickstudy.core.types import Batch, Params, QuickstudyError, batch_rows, shortened
 from quickstudy.learners import heads, left_out, tuned
 from quickstudy.learners.prior_head import PriorHead
 from quickstudy.learners.tuned import Tuned
@@ -143,8 +143,11 @@ def test_time_becomes_steps_by_counting_not_by_the_clock() -> None:
     made = learner("lora(2)")
     rows, theta = support(), made.init(torch.Generator().manual_seed(0))
     lora = {name: value for name, value in theta.items() if name.startswith("lora.")}
-    one, two = (dataclasses.replace(made, seconds=s, steps=10**6)._afforded(lora, rows)[0] for s in (1e-3, 2e-3))
+    one, two = (dataclasses.replace(made, seconds=s, steps=10**6)._afforded(lora, rows, rows)[0] for s in (1e-3, 2e-3))
     assert 0 < one < two <= 2 * one + 4  # judging what is held out is paid once
+    short = rows._replace(text=shortened(rows.text, 2))
+    most = dataclasses.replace(made, seconds=1e-3, steps=10**6)
+    assert one < most._afforded(lora, rows, short)[0] < most._afforded(lora, short, short)[0]  # all is read to judge
     poor = dataclasses.replace(made, seconds=1e-9)
     assert not moved(poor.adapt(theta, rows, kinds()["one label"].loss))
 

@@ -105,7 +105,7 @@ class Tuned:
         start = moves(theta, OF_BACKBONE) or self.backbone.init(torch.Generator().manual_seed(self.seed))
         classes = len(heads.named(support).tokens)
         short = support._replace(text=shortened(support.text, LONGEST))
-        steps, parts = self._afforded(start, short)
+        steps, parts = self._afforded(start, support, short)
         if not start or steps < FEWEST_STEPS or heads.judged(support.gold) < self.shots * classes:
             return {}, 1.0
         try:
@@ -136,16 +136,17 @@ class Tuned:
         gain = lost[still] - lost[moved]
         return moved if float(gain.mean()) > SURE * float(gain.std()) / len(gain) ** 0.5 else (0.0, 1.0)
 
-    def _afforded(self, start: Params, short: Batch) -> tuple[int, int]:
+    def _afforded(self, start: Params, support: Batch, short: Batch) -> tuple[int, int]:
         """How many steps, and in how many parts the support is dealt: the whole and each part but one take as many,
-        and each part is judged. A step is six operations a weight and token, forwards and backwards."""
+        and each part is judged, with all of its texts read. A step is six operations a weight and token, forwards and
+        backwards; judging as much, two for each of three shares."""
         weights = max(1, sum(_weights(name, start) for name in start))
         read = self.seconds * SPEED / (6 * weights)  # tokens, forwards and backwards
-        whole = float((short.text.role != PADDING).sum())
-        step = whole * min(1.0, ROWS / max(1, len(short.text.tokens)))
+        judged, stepped = (float((batch.text.role != PADDING).sum()) for batch in (support, short))
+        step = stepped * min(1.0, ROWS / max(1, len(short.text.tokens)))
         step += float((heads.named(short).role != PADDING).sum())
-        parts = min(self.parts, max(FEWEST_PARTS, int(read / max(1.0, self.steps * step + whole))))
-        return max(0, min(self.steps, int((read / parts - whole) / max(1.0, step)))), parts
+        parts = min(self.parts, max(FEWEST_PARTS, int(read / max(1.0, self.steps * step + judged))))
+        return max(0, min(self.steps, int((read / parts - judged) / max(1.0, step)))), parts
 
     def _stepped(self, theta: Params, start: Params, support: Batch, loss: Loss, steps: int) -> Params:
         """Where `steps` steps of Adam lead."""
