@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -109,6 +110,12 @@ def test_the_verdict_is_said_whatever_it_is(gain: float, noise: float, verdict: 
     said = sentence(worth)
     assert said.startswith(begins) and said.endswith(".")
     assert "95 % interval" in said and "0.1 s against 0.2 s" in said
+    if verdict == "no":  # stated the other way round, bounds and all
+        mean, low, high = (
+            float(one.replace("−", "-"))
+            for one in re.findall(r"is (\d+\.\d) points.*interval (\S+) to (\S+)\)", said)[0]
+        )
+        assert low <= mean <= high
 
 
 def test_one_episode_decides_nothing() -> None:

@@ -405,6 +405,8 @@ def test_a_student_is_gone_on_from_as_it_is(folder: Path) -> None:
     moved: list[dict] = []
     meta_train(low, watch=moved.append, start=folder / "first" / "student.qs")
     assert len({record["score"] for record in moved if record["event"] == "validation"}) > 1
+    with pytest.raises(QuickstudyError, match=r"keeps 0\.5 of the low-rank additions.*share = 1"):
+        meta_train({**low, "student": {**low["student"], "share": 0.5}}, start=folder / "first" / "student.qs")
 
 
 def test_what_a_start_and_a_recipe_disagree_on_is_said(folder: Path) -> None:

@@ -42,6 +42,12 @@ def test_what_is_there_already_is_never_suggested(task: Task) -> None:
     assert task.suggest(known, 3) == []
 
 
+def test_a_task_that_left_out_its_examples_says_that_it_may_suggest_them(task: Task, tmp_path: Path) -> None:
+    task.save(tmp_path / "bare.qs", examples=False)
+    with pytest.warns(qs.QuickstudyWarning, match="without its examples"):
+        assert qs.open(tmp_path / "bare.qs").suggest(["a text", "another"], 1)
+
+
 def test_without_examples_the_names_lead_and_each_group_is_reached(tmp_path: Path) -> None:
     student = qs.load(backbone(tmp_path / "tiny"))
     found = student.learn(labels=["card arrival", "pin"]).suggest(POOL, 6)

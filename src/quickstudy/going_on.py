@@ -13,6 +13,7 @@ from quickstudy.core.types import Params, QuickstudyError
 from quickstudy.recipe import StudentTable
 from quickstudy.store.artifact import open_artifact
 from quickstudy.student import STUDENT, check_weights
+from quickstudy.task import settled
 
 SHIPPED = "shipped"
 """the start that ships for the recipe's backbone"""
@@ -30,7 +31,7 @@ class Held(NamedTuple):
 
 def held(start: str, asked: StudentTable, title: str) -> Held:
     """Of `start`: "shipped", or a student's file. QuickstudyError where the recipe `title` asks for another backbone or
-    scope."""
+    scope, or for a share of what the start already holds."""
     path = _file(start, asked.backbone)
     theta, document = open_artifact(path, STUDENT)
     theta = {name: value.float() if value.dtype == torch.float16 else value for name, value in theta.items()}
@@ -39,10 +40,16 @@ def held(start: str, asked: StudentTable, title: str) -> Held:
         found = Held(path, theta, learner, document["backbone"]["fingerprint"])
     except (KeyError, TypeError) as error:
         raise QuickstudyError(f"{path} does not say what its student is made of ({error})") from None
-    if name != asked.backbone or scope(own) != scope(asked.scope):
+    if name not in (asked.backbone, settled(asked.backbone)) or scope(own) != scope(asked.scope):
         raise QuickstudyError(
             f"{path} is a student of {name} in the scope {own}, and {title} says {asked.backbone} in "
             f"{asked.scope}; write the student's own into [student]"
+        )
+    some = any(name.startswith("lora.") and name.endswith(".b") and value.any() for name, value in theta.items())
+    if some and asked.share < 1:
+        raise QuickstudyError(
+            f"{title} keeps {asked.share:g} of the low-rank additions, and {path} begins with some, of which it "
+            "would also keep no more; set share = 1 in [student] to go on from it"
         )
     return found
 

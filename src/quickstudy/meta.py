@@ -115,8 +115,9 @@ class _Data:
     aimed: Targeted | None
 
     @property
-    def used(self) -> tuple[Source, ...]:
-        return (*self.train, *self.validation, *([self.aimed.target] if self.aimed else []))
+    def used(self) -> Mapping[str, Sequence[Source]]:
+        """By what they are for: sources of one name may stand on two sides."""
+        return {"train": self.train, "validation": self.validation, "target": [self.aimed.target] if self.aimed else []}
 
 
 def _note(watch: Watch | None, text: str) -> None:
@@ -212,12 +213,14 @@ def _backbone(learner: Any) -> Backbone:
 
 
 def _decided(
-    recipe: Recipe, used: Sequence[Source], kind: TaskKind, chosen: Choice | None, taught: Teachers | None
+    recipe: Recipe, used: Mapping[str, Sequence[Source]], kind: TaskKind, chosen: Choice | None, taught: Teachers | None
 ) -> str:
     """What decides the outcome besides plan and theta: a checkpoint of anything else is refused. Not how meta-gradients
     are found, so that a run for which memory was short may go on in less; but what was lost by it."""
     written = {name: table for name, table in recipe.written.items() if name not in ("training", "engine")}
-    prints = {source.name: index_of(source, kind).fingerprint for source in used}
+    prints = {
+        f"{role} {source.name}": index_of(source, kind).fingerprint for role, some in used.items() for source in some
+    }
     found: dict[str, Any] = {"recipe": written, "sources": prints}
     if taught:
         found["teachers"] = taught.prints

@@ -3,6 +3,7 @@
 A text weighs what its margin leaves: 1 - (the highest probability - the second). Before the first example the names'
 probabilities weigh, and the pool is clustered; afterwards the choice covers what the examples leave uncovered."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +14,7 @@ from torch import Tensor
 from quickstudy import config, given
 from quickstudy.backbones.kept import KeptFeatures, together
 from quickstudy.backbones.passages import Passages
-from quickstudy.core.types import OF_BACKBONE, Batch, QuickstudyError
+from quickstudy.core.types import OF_BACKBONE, Batch, QuickstudyError, QuickstudyWarning
 from quickstudy.covering import clustered, covering, shortlist
 from quickstudy.episodes.cleaning import normalised_key
 from quickstudy.episodes.repeats import Repeats
@@ -62,8 +63,9 @@ class _Read(NamedTuple):
 def suggest(task: "Task", pool: Iterable[Any], n: int = 10) -> list[Suggestion]:
     """Up to `n` texts (or pairs) of `pool` to be labelled next, the most useful first; the same for the same pool.
 
-    None is an example of the task, or nearly one, nor nearly another suggestion: fewer than `n` come back where the
-    pool has no more. Texts are read once, AT_ONCE at a time, and a number for each column of a unit is kept of each.
+    None is an example of the task (unless it was saved without them), or nearly one, nor nearly another suggestion:
+    fewer than `n` come back where the pool has no more. Texts are read once, AT_ONCE at a time, and a number for each
+    column of a unit is kept of each.
 
     Errors: QuickstudyError for a pool that is one text or empty, for `n` below 1, and for what is no text.
     """
@@ -71,6 +73,9 @@ def suggest(task: "Task", pool: Iterable[Any], n: int = 10) -> list[Suggestion]:
         raise QuickstudyError("suggest takes a list of texts; put the one text into a list")
     if n < 1:
         raise QuickstudyError(f"suggest: n is {n}; ask for one text or more")
+    if task.examples_left_out:
+        told = "this task was saved without its examples, so some of them may be suggested again"
+        warnings.warn(told, QuickstudyWarning, stacklevel=3)
     known = {normalised_key(labelled.texts(example)) for example in task.examples}
     read = _read(task, pool, known)
     if not read.places:

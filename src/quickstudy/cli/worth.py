@@ -27,7 +27,7 @@ def show(worth: "Worth | None") -> None:
     table.add_column("baseline")
     table.add_column("gain (95 %)", justify="right", no_wrap=True)
     table.add_column(f"−{100 * reach:.0f}".ljust(SIDE) + "0" + f"+{100 * reach:.0f}".rjust(SIDE), no_wrap=True)
-    table.add_column(f"labels, {shots} shots", justify="right")
+    table.add_column(f"labels, {words.count(shots, 'shot')}", justify="right")
     saved = {gain.baseline: words.saved(shots, gain.equivalent) for gain in worth.gains if gain.shots == shots}
     for one in worth.overall:
         gain = one.over_episodes

@@ -1,5 +1,7 @@
 """The answer to "was meta-learning worth it?" in words: one plain sentence, two tables."""
 
+import dataclasses
+
 from quickstudy.evaluation.equivalents import Equivalent
 from quickstudy.evaluation.statistics import Interval
 from quickstudy.evaluation.tables import Table
@@ -21,6 +23,8 @@ def sentence(worth: Worth) -> str:
     if worth.verdict == "yes":
         text = f"Yes: on these tasks {worth.student} is {points} above the best baseline, {best}, {over} ({sure})"
     elif worth.verdict == "no":
+        turned = dataclasses.replace(gain, mean=-gain.mean, low=_negative(gain.high), high=_negative(gain.low))
+        sure = f"95 % interval {difference_bounds(turned)}"
         text = f"No: on these tasks {best} is {points} above {worth.student}, {over} ({sure})"
     elif worth.verdict == "no difference":
         text = (
@@ -123,12 +127,18 @@ def _labels_and_seconds(worth: Worth) -> str:
     gain: Gain | None = found.get((name, shots))
     text = ""
     if gain and gain.equivalent:
-        labels = f"{worth.called[name]} with {saved(shots, gain.equivalent)} the labels"
+        none = gain.equivalent.side == -1 and not gain.equivalent.shots  # worse than the baseline's without examples
+        how_many = "no labels, or not even that" if none else f"{saved(shots, gain.equivalent)} the labels"
+        labels = f"{worth.called[name]} with {how_many}"
         text = f"with {count(shots, 'example')} a class it is as good as {labels}, and "
     timed = gain or worth.gains[0]
     return f"{text}learns in {seconds(timed.seconds)} s against {seconds(timed.baseline_seconds)} s" + (
         "" if text else f" of {worth.called[timed.baseline]}"
     )
+
+
+def _negative(edge: float | None) -> float | None:
+    return None if edge is None else -edge
 
 
 def _points(gain: Interval) -> str:

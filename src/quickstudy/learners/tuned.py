@@ -8,7 +8,7 @@ weights ended.
 Whether that pays is asked of the support: its examples are dealt into parts, each part is judged by what was moved
 and fitted on the others, and weights go the share of the way (Wortsman et al. 2022) whose held-out loss is lowest;
 nowhere, where none is lower. What that costs is within `seconds`, which a rough count of operations stands for: the
-same examples give the same weights on any machine, however busy.
+same examples give the same steps on any machine, however busy.
 """
 
 import itertools
@@ -137,16 +137,18 @@ class Tuned:
         return moved if float(gain.mean()) > SURE * float(gain.std()) / len(gain) ** 0.5 else (0.0, 1.0)
 
     def _afforded(self, start: Params, support: Batch, short: Batch) -> tuple[int, int]:
-        """How many steps, and in how many parts the support is dealt: the whole and each part but one take as many,
-        and each part is judged, with all of its texts read. A step is six operations a weight and token, forwards and
+        """How many steps, and in how many parts the support is dealt: the whole, and what each part leaves, take as
+        many, and each part is judged, with all texts read. A step is six operations a weight and token, forwards and
         backwards; judging as much, two for each of three shares."""
         weights = max(1, sum(_weights(name, start) for name in start))
         read = self.seconds * SPEED / (6 * weights)  # tokens, forwards and backwards
         judged, stepped = (float((batch.text.role != PADDING).sum()) for batch in (support, short))
         step = stepped * min(1.0, ROWS / max(1, len(short.text.tokens)))
         step += float((heads.named(short).role != PADDING).sum())
-        parts = min(self.parts, max(FEWEST_PARTS, int(read / max(1.0, self.steps * step + judged))))
-        return max(0, min(self.steps, int((read / parts - judged) / max(1.0, step)))), parts
+        parts = min(
+            self.parts, max(FEWEST_PARTS, int((read - self.steps * step) / max(1.0, self.steps * step + judged)))
+        )
+        return max(0, min(self.steps, int((read - parts * judged) / max(1.0, (parts + 1) * step)))), parts
 
     def _stepped(self, theta: Params, start: Params, support: Batch, loss: Loss, steps: int) -> Params:
         """Where `steps` steps of Adam lead."""
