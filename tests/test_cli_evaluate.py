@@ -103,8 +103,32 @@ def test_whether_meta_learning_was_worth_it(data: Path, model: str) -> None:
     assert same["over_episodes"]["mean"] == 0.0  # this student is prior_head that nobody has meta-trained
     shown = run("evaluate", data, *few, "--learners", "prior_head", "-o", data.parent / "report")
     assert "Was meta-learning worth it?" in shown.stdout
-    assert "No: on these tasks" in shown.stdout
+    assert "It cannot be told from so few episodes" in shown.stdout  # two that say the same
     assert "Was meta-learning worth it?" in (data.parent / "report.md").read_text()
+
+
+def test_how_many_classes_tasks_have_is_said(data: Path, model: str) -> None:
+    few = ("--model", model, "--shots", "1,7", "--queries", 2, "--episodes", 2, "--learners", "prototypes")
+    shown = run("evaluate", data, *few, "--ways", 3, "-o", data.parent / "report.json")
+    assert "data: each task has 3 of its 4 classes; --ways 0 takes all" in shown.stderr
+    assert "data was left out at 7 shots: 0 of its 4 classes have 9 different texts" in shown.stderr
+    assert "2 episodes with 3 classes" in " ".join(shown.stdout.split())
+    assert "2 episodes of 1 task with 3 classes" in (data.parent / "report.md").read_text()
+    assert json.loads((data.parent / "report.json").read_text())["ways"] == [3]
+    table(data, [*ROWS, *((f"more of this {number}", "odd") for number in range(3))])
+    said = run("evaluate", data, *few[:2], *few[4:], "--shots", "2", "--ways", 5, "-o", data.parent / "r").stderr
+    assert "data: each task has 4 of its 5 classes; not all have the texts" in said
+    every = run("evaluate", data, *few[:2], *few[4:], "--shots", "0", "--ways", 0, "-o", data.parent / "r").stderr
+    assert "each task has" not in every
+
+
+def test_files_of_one_name_are_two_tasks(data: Path, model: str) -> None:
+    (data.parent / "b").mkdir()
+    other = table(data.parent / "b" / "data.csv", [(f"{text} please", label) for text, label in ROWS])
+    report = evaluated(data.parent, data, other, "--model", model, "--ways", 2, "--shots", "1", "--queries", 2,
+                       "--episodes", 1, "--learners", "prototypes")  # fmt: skip
+    assert report["sources"] == [str(data.with_suffix("")), str(other.with_suffix(""))]
+    assert report["episodes"] == 2
 
 
 def test_what_is_refused(data: Path, model: str) -> None:
@@ -114,11 +138,17 @@ def test_what_is_refused(data: Path, model: str) -> None:
     assert "near: prototypes" in refused("evaluate", data, *few, "--learners", "prototype")
     assert "no scope" in refused("evaluate", data, *few, "--learners", "fine_tune:most")
     assert "fewer" in refused("evaluate", data, *few, "--shots", "100")
-    assert "no id" in refused("evaluate", data, *few, "--id", "nonsense")
+    assert "no id" in refused("evaluate", data, "--model", model, "-o", data.parent / "r", "--id", "nonsense")
     assert "no file" in refused("evaluate", data.parent / "none.csv", *few)
     assert "no folder" in refused("evaluate", data, "--model", model, "-o", data.parent / "none" / "r")
     (data.parent / "e.jsonl").write_text('{"a": 1}\n')
-    assert "line 1" in refused("evaluate", "--episodes-from", data.parent / "e.jsonl", *few)
+    drawn = ("--model", model, "-o", data.parent / "r", "--episodes-from", data.parent / "e.jsonl")
+    assert "line 1" in refused("evaluate", *drawn)
+    for option in ("--ways", "--shots", "--queries", "--episodes", "--seed"):
+        assert f"{option} is for episodes that are yet to be drawn" in refused("evaluate", *drawn, option, 2)
+    assert "--shots is for episodes that" in refused("evaluate", data, *few[:2], "--id", "x", "--shots", 2)
+    assert "one class has nothing to choose" in refused("evaluate", data, *few, "--ways", 1)
+    assert "named twice" in refused("evaluate", data, data, *few)
     assert not list(data.parent.glob("r.*"))
 
 
@@ -139,6 +169,15 @@ def test_meta_training_by_a_recipe_makes_a_student(data: Path, model: str) -> No
     report = evaluated(folder, folder / "tiny.toml", "--model", found["file"], "--ways", 2, "--shots", "1",
                        "--queries", 2, "--episodes", 1, "--learners", "prototypes")  # fmt: skip
     assert report["sources"] == ["validation"]
+    assert report["about"]["facts"]["met before"] == "validation (chosen by)"
+    few = ("--model", found["file"], "--ways", 2, "--shots", "1", "--queries", 2, "--episodes", 2, "--learners",
+           "prototypes", "-o", folder / "r")  # fmt: skip
+    shown = run("evaluate", folder / "train.csv", data, *few, "--worth")
+    assert "train.csv: the student was trained on a source of this name" in shown.stderr
+    assert "data.csv" not in shown.stderr
+    assert "But the student was trained on" in shown.stdout and "train.csv: this is no verdict" in " ".join(
+        shown.stdout.split()
+    )
     said = refused("learn", data, "-o", folder / "a.qs", "--model", found["file"], "--learner", "maml")
     assert "its own learner" in said
 

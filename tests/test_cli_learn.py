@@ -123,6 +123,26 @@ def test_whether_the_backbone_moved_is_said(
         assert [line for line in done.stderr.splitlines() if line in (MOVED, STAYED)] == told
 
 
+def test_learn_says_what_it_took_for_classes(tmp_path: Path, model: str) -> None:
+    rows = [(f"text {number}", f"class {chr(97 + number % 10)}x") for number in range(21)]
+    said = run("learn", table(tmp_path / "in.csv", [*rows, ("no answer", "N/A")]), "-o", tmp_path / "a.qs", "--model",
+               model, "--no-check").stderr  # fmt: skip
+    assert "examples a class: class ax 3, class bx 2" in said and "and 3 classes more" in said
+    assert "--labels is empty" in refused("learn", "--labels", " ", "-o", tmp_path / "b.qs", "--model", model)
+
+
+def test_inspect_says_what_is_left_out_and_what_moved(tmp_path: Path, model: str) -> None:
+    run("learn", table(tmp_path / "in.csv"), "-o", tmp_path / "a.qs", "--model", model, "--no-check", "--no-examples")
+    shown = run("inspect", tmp_path / "a.qs").stdout
+    assert "budget     1s; the backbone stays as it is" in shown
+    assert "left out of the file" in shown and "    –  pin" in shown
+    about = json.loads(run("inspect", tmp_path / "a.qs", "--json").stdout)
+    assert (about["budget"], about["moved"], about["unlabelled"]) == ("1s", False, 0)
+    run("learn", tmp_path / "in.csv", "-o", tmp_path / "b.qs", "--model", model, "--no-check", "--learner", "fine_tune",
+        "--scope", "last(1)")  # fmt: skip
+    assert "weights of the backbone moved" in run("inspect", tmp_path / "b.qs").stdout
+
+
 def test_inspect_shows_text_for_people(tmp_path: Path, model: str) -> None:
     run("learn", table(tmp_path / "in.csv"), "-o", tmp_path / "a.qs", "--model", model, "--no-check")
     shown = run("inspect", tmp_path / "a.qs").stdout
@@ -171,7 +191,7 @@ def test_a_column_that_was_guessed_is_named(tmp_path: Path, model: str) -> None:
     given = ("learn", tmp_path / "in.csv", "-o", tmp_path / "a.qs", "--model", model, "--no-check")
     said = run(*given).stderr
     assert "'anfrage' was taken for the text and 'agent' was taken for the label" in said
-    assert "columns text=NAME label=NAME" in said
+    assert "--columns text=NAME --columns label=NAME" in said
     said = run(*given, "--columns", "label=kategorie").stderr
     assert "'anfrage' was taken for the text, out of" in said and "agent' was taken" not in said
     assert "taken" not in run(*given, "--columns", "label=kategorie,text=anfrage").stderr

@@ -178,3 +178,23 @@ def test_standard_input_of_another_encoding_is_named_once(cards: Path) -> None:
     assert result.exit_code == 0
     assert result.stderr.count("not UTF-8") == 1 and "standard input, line 2" in result.stderr
     assert "UTF-8" not in run("predict", cards, input="我的卡呢\n".encode()).stderr
+
+
+def test_every_row_of_json_has_the_same_names(cards: Path, tmp_path: Path) -> None:
+    """Some rows bring a label of their own, the first of them none."""
+    rows = [{"text": text} | ({"label": "mine"} if number % 2 else {}) for number, text in enumerate(TEXTS)]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    made = [json.loads(line) for line in run("predict", cards, tmp_path / "in.jsonl").stdout.splitlines()]
+    assert all("predicted label" in row for row in made)
+    assert [row.get("label") for row in made] == [row.get("label") for row in rows]
+
+
+@pytest.mark.parametrize(("given", "wanted"), [(",", "tsv"), (";", "tsv"), ("\t", "csv"), (";", "csv"), ("\t", "tsv")])
+def test_the_ending_of_a_table_says_how_it_is_parted(cards: Path, tmp_path: Path, given: str, wanted: str) -> None:
+    source = tmp_path / f"in.{'tsv' if given == chr(9) else 'csv'}"
+    with source.open("w", newline="") as file:
+        csv.writer(file, delimiter=given).writerows([("id", "text"), *((n, f"{t}, {n}") for n, t in enumerate(TEXTS))])
+    out = tmp_path / f"out.{wanted}"
+    assert run("predict", cards, source, "-o", out).exit_code == 0
+    parted = "\t" if wanted == "tsv" else "," if given == "\t" else given  # a .csv keeps its semicolons
+    assert [row["text"] for row in read(out, parted)] == [f"{text}, {n}" for n, text in enumerate(TEXTS)]

@@ -215,6 +215,8 @@ def test_what_cannot_teach_is_refused_in_a_sentence(
 def test_what_follows_a_reward_has_none_of_teachers(models: Path, tmp_path: Path) -> None:
     with pytest.raises(QuickstudyError, match="policy_gradient follows a reward, and teachers give none"):
         meta_train(recipe(models, tmp_path, learner={"name": "policy_gradient"}))
+    with pytest.raises(QuickstudyError, match="policy_gradient follows a reward, and teachers give none"):
+        meta_train(recipe(models, tmp_path, learner={"name": "hybrid", "inner": {"name": "policy_gradient"}}))
 
 
 def test_a_batch_of_soft_gold_is_of_the_waists_shape(models: Path, kind: Classification) -> None:

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 from tiny import ROWS, backbone
 
 from quickstudy import doubts
+from quickstudy.cli import checks
 from quickstudy.core.types import QuickstudyError
 from quickstudy.doubts import check, wilson
 from quickstudy.student import Student, load
@@ -91,3 +93,33 @@ def test_without_examples_there_is_nothing_to_check(student: Student, tmp_path: 
     student.learn(ROWS).save(tmp_path / "a.qs", examples=False)
     with pytest.raises(QuickstudyError, match="saved without"):
         reopen(tmp_path / "a.qs").check()
+
+
+def test_what_is_alone_in_a_class_of_no_name_is_not_doubted(student: Student) -> None:
+    """Left out, nothing is left of such a class."""
+    lone = [("what a lovely day", "0.53"), ("the train is late", "0.91"), ("bring some bread", "0.27")]
+    with pytest.warns(UserWarning, match="the labels are numbers"):
+        assert check(student.learn(lone)).doubts == ()
+
+
+def test_of_several_labels_the_disputed_one_is_said(student: Student, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [(f"{'pin blocked' if n % 2 else 'my parcel'} {n}", ["a"] if n % 2 else ["b", "c"]) for n in range(20)]
+    rows[4] = (rows[4][0], ["a"])
+    found = check(student.learn(rows))
+    worst = found.doubts[0]
+    assert worst.place == 4 and worst.of in "abc"
+    checks.report(found)
+    said = next(line for line in capsys.readouterr().err.splitlines() if "parcel 4" in line)
+    assert f"({worst.of} {100 * worst.probability:.0f} %)" in said
+    assert checks.check_record(found)["doubtful"][0]["of"] == worst.of
+
+
+def test_where_weights_moved_the_time_of_learning_tells_at_once(
+    student: Student, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = student.learn(ROWS)
+    assert checks.checked(task, None, 1000.0) is not None  # a head alone takes no time
+    task.adapted = {**task.adapted, "lora.0.a": torch.zeros(1)}
+    capsys.readouterr()
+    assert checks.checked(task, None, 30.0) is None
+    assert "it would take 3 minutes; --check runs it" in capsys.readouterr().err

@@ -187,8 +187,8 @@ def test_every_figure_says_what_it_stands_on(page):
     assert len(plots) == 4 and len(captions) > 8
     for caption in plots:
         assert "interval" in caption and "episodes" in caption
-    assert "12 episodes of 2 tasks, sampled with seeds 0 and 1." not in captions[0]
-    assert "13 episodes of 2 tasks, sampled with seeds 0 and 1." in captions[0]
+    assert "12 episodes of 2 tasks with 7 classes, sampled with seeds 0 and 1." not in captions[0]
+    assert "13 episodes of 2 tasks with 7 classes, sampled with seeds 0 and 1." in captions[0]
 
 
 def test_markdown_has_the_very_cells_of_the_page(report, page):

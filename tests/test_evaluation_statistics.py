@@ -164,3 +164,20 @@ def test_holm_lies_between_the_raw_values_and_bonferronis_and_keeps_their_order(
         assert p <= q <= min(1.0, p * len(p_values))
     ranked = [q for _, q in sorted(zip(p_values, found, strict=True))]
     assert ranked == sorted(ranked)
+
+
+def test_strata_may_weigh_differently() -> None:
+    values = {"a": [0.2, 0.4, 0.3], "b": [0.9, 0.7, 0.8, 0.6]}
+    found = over_episodes(values, {"a": 0.25, "b": 0.75})
+    assert found.mean == pytest.approx(0.25 * 0.3 + 0.75 * 0.75)
+    parts = [0.25**2 * np.var(values["a"], ddof=1) / 3, 0.75**2 * np.var(values["b"], ddof=1) / 4]
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 / 2 + parts[1] ** 2 / 3)
+    assert found.high == pytest.approx(found.mean + stats.t.ppf(0.975, freedom) * np.sqrt(sum(parts)))
+    assert over_episodes(values, {"a": 0.5, "b": 0.5}) == over_episodes(values)
+
+
+def test_a_few_episodes_that_say_the_same_tell_no_spread() -> None:
+    assert over_episodes({"a": [0.5, 0.5], "b": [0.7, 0.7]}).low is None
+    assert over_episodes({"a": [0.5, 0.5], "b": [0.7, 0.8]}).low is not None
+    many = over_episodes({"a": [0.5] * 5})
+    assert (many.low, many.high) == (0.5, 0.5)

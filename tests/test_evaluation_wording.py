@@ -69,3 +69,7 @@ def test_what_is_shown_can_be_written_on_one_line_of_any_page(text, most):
     assert len(shown.encode("utf-8").decode("utf-8").splitlines()) <= 1
     assert not any(ord(character) < 32 for character in shown)
     assert wording.width(wording.shortened(text, most)) <= most
+
+
+def test_a_difference_is_no_larger_than_all():
+    assert wording.difference_bounds(interval(0.06, -1.21, 1.33)) == "\N{MINUS SIGN}100 to +100"

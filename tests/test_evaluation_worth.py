@@ -17,7 +17,7 @@ from quickstudy.evaluation.report import About
 from quickstudy.evaluation.statistics import Interval
 from quickstudy.evaluation.summary import summarise
 from quickstudy.evaluation.worth import Worth, judged
-from quickstudy.evaluation.worth_words import main_baseline, middle, saved, sentence
+from quickstudy.evaluation.worth_words import main_baseline, middle, overall_table, saved, sentence
 
 SHOTS = (0, 1, 4, 16)
 CALLED = {"linear": "logistic regression", "start": "the untrained start"}
@@ -121,7 +121,44 @@ def test_the_verdict_is_said_whatever_it_is(gain: float, noise: float, verdict: 
 def test_one_episode_decides_nothing() -> None:
     worth = asked(0.1, episodes=1)
     assert worth.verdict == "cannot be told"
-    assert "one episode" in sentence(worth)
+    assert "from so few episodes of a task" in sentence(worth)
+
+
+def test_tasks_weigh_alike_however_many_numbers_of_shots_they_have() -> None:
+    """One task at five numbers of shots where "ours" loses 2 points, two at one where it gains 3."""
+    found = [
+        Outcome(name, f"{task}/{shots}#{episode}", task, shots, ("a", "b"), {"accuracy": 0.5 + gain + 0.001 * episode})
+        for task, shots_of, more in (("long", (0, 1, 2, 4, 8), -0.02), ("b", (1,), 0.03), ("c", (1,), 0.03))
+        for shots in shots_of
+        for episode in range(6)
+        for name, gain in (("ours", more), ("linear", 0.0))
+    ]
+    worth = judged(found, "ours", CALLED)
+    assert worth is not None
+    overall = worth.overall[0]
+    assert overall.over_episodes.mean == pytest.approx((-0.02 + 0.03 + 0.03) / 3)
+    assert overall.over_tasks.mean == pytest.approx(overall.over_episodes.mean)
+    assert (overall.shots, worth.verdict) == ((0, 1, 2, 4, 8), "yes")
+
+
+def test_each_baseline_says_at_which_numbers_of_examples_it_was_compared() -> None:
+    some = [one for one in outcomes(0.05) if one.contestant != "linear" or one.shots]
+    worth = judged(some, "ours", CALLED)
+    assert worth is not None
+    assert {one.baseline: one.shots for one in worth.overall} == {"start": SHOTS, "linear": SHOTS[1:]}
+    assert {row[0]: row[2] for row in overall_table(worth).rows} == {"start": "0, 1, 4 and 16", "linear": "1, 4 and 16"}
+
+
+def test_what_speaks_against_the_verdict_stands_behind_it() -> None:
+    failed = dataclasses.replace(outcomes(0.05)[0], draw="one more", measures={}, failure="it diverged")
+    assert failed.contestant == "ours"
+    worth = judged([*outcomes(0.05), failed], "ours", CALLED)
+    assert worth is not None and worth.failed == 1
+    assert sentence(worth).endswith("ours has no answers on 1 episode, which is left out.")
+    told = sentence(dataclasses.replace(worth, met={"bbc": "trained on", "cnn": "chosen by"}))
+    assert told.endswith(
+        "But the student was trained on bbc and chosen by cnn: this is no verdict on tasks that it has not met."
+    )
 
 
 def test_labels_are_counted_against_the_first_baseline_and_the_verdict_is_about_the_best() -> None:

@@ -10,7 +10,7 @@ import torch
 from tiny import backbone, refused, run, table
 
 import quickstudy as qs
-from quickstudy import influence, targeting
+from quickstudy import influence, lineage, targeting
 from quickstudy.core.types import QuickstudyError
 from quickstudy.episodes.shapes import Shape
 from quickstudy.episodes.sources import Source
@@ -121,8 +121,8 @@ def test_a_small_source_still_gives_an_episode(student: Student) -> None:
 
 def test_usefulness_stretches_both_scores() -> None:
     made = targeting.usefulness({"a": 0.5, "b": -0.5}, {"a": 0.1, "b": 0.2, "c": 0.3})
-    assert made == pytest.approx({"a": 0.5, "b": 0.25, "c": 0.5})
-    assert targeting.usefulness({}, {"a": 0.3}) == {"a": 0.5}
+    assert made == pytest.approx({"a": 0.5, "b": 0.25, "c": 1.0})  # c has its likeness alone
+    assert targeting.usefulness({}, {"a": 0.3, "b": 0.1}) == {"a": 1.0, "b": 0.0}
 
 
 def test_meta_training_for_a_target_weighs_sources_and_says_how(recipe: Path) -> None:
@@ -147,6 +147,36 @@ def test_meta_training_for_a_target_weighs_sources_and_says_how(recipe: Path) ->
     assert "another" in refused(
         "meta-train", recipe, "--folder", folder / "run"
     )  # without the target: another training
+
+
+def test_a_learner_that_follows_a_reward_is_weighed_and_reported_by_it(recipe: Path) -> None:
+    folder = recipe.parent
+    recipe.write_text(recipe.read_text() + '[learner]\nname = "policy_gradient"\ninner = { name = "prior_head" }\n')
+    done = run("meta-train", recipe, "--folder", folder / "run", "--for", folder / "mine.csv", "--report", "--json")
+    assert done.exit_code == 0, done.output
+    assert any(row["agreement"] for row in json.loads(done.stdout)["about"]["usefulness"].values())
+
+
+def test_a_report_on_going_on_is_held_against_what_was_gone_on_from(recipe: Path) -> None:
+    folder = recipe.parent
+    assert run("meta-train", recipe, "--folder", folder / "first", "--json").exit_code == 0
+    start = folder / "first" / "student.qs"
+    recipe.write_text(recipe.read_text().replace("weather.csv", "mine.csv"))
+    done = run("meta-train", recipe, "--folder", folder / "run", "--start", start, "--report", "--json")
+    assert done.exit_code == 0, done.output
+    about = json.loads(done.stdout)["about"]
+    assert lineage.met(about, ["weather.csv", "mine.csv", "validation.csv", "later.csv"]) == {
+        "weather.csv": "trained on", "mine.csv": "trained on", "validation.csv": "chosen by",
+    }  # fmt: skip
+    table(folder / "still.csv", lines(WEATHER))
+    still = recipe.read_text().replace("steps = 2", "steps = 1").replace("1e-3", "1e-30")
+    (folder / "still.toml").write_text(still.replace("[training]", "[training]\nrate = 1e-30"))
+    assert (
+        run("meta-train", folder / "still.toml", "--folder", folder / "stay", "--start", start, "--report").exit_code
+        == 0
+    )
+    judged = json.loads((folder / "stay" / "sources.json").read_text())["judged"]
+    assert all(one["before"] == one["after"] for one in judged)  # nothing moved since the start
 
 
 def test_sources_of_pairs_are_weighed_and_reported_beside_the_others(recipe: Path) -> None:

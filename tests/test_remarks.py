@@ -31,6 +31,11 @@ def test_as_many_are_cut_as_the_reader_cuts(student: qs.Student, text: str, pair
     assert remarks.cut(student.reader, [texts]) == int(student.reader.read([texts]).cut[0] > 0)
 
 
+def test_measurements_taken_for_classes_are_told_of(student: qs.Student) -> None:
+    with pytest.warns(qs.QuickstudyWarning, match=r"the labels are numbers \(0.5, 1.25, -3, …\)"):
+        student.learn([("a b", "0.5"), ("c d", "1.25"), ("e f", "-3")])
+
+
 def test_nothing_is_said_where_all_is_well(student: qs.Student) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

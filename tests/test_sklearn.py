@@ -179,3 +179,10 @@ def test_a_students_file(model: str, tmp_path: Path) -> None:
     load(model).save(tmp_path / "own.qs")
     ours = FewShotClassifier(str(tmp_path / "own.qs")).fit(TEXTS, LABELS)
     assert (ours.predict_proba(TEXTS) == FewShotClassifier(model).fit(TEXTS, LABELS).predict_proba(TEXTS)).all()
+
+
+def test_texts_without_words_are_told_of(model: str) -> None:
+    classifier = FewShotClassifier(model).fit(TEXTS, LABELS)
+    with pytest.warns(QuickstudyWarning, match="1 of 2 texts have no words"):
+        table = classifier.predict_proba([TEXTS[0], ""])
+    assert table[1] == pytest.approx(1 / 3)

@@ -31,7 +31,7 @@ def test_a_task_says_what_it_is(student: qs.Student) -> None:
 
 def test_a_prediction_says_everything(student: qs.Student) -> None:
     task = student.learn(ROWS, labels={"pin": "the secret number"}, name="cards")
-    for each in task.predict(TEXTS):
+    for each in task.predict(filter(None, TEXTS)):
         assert list(each.probabilities) == ["pin", "card arrival", "lost card"]
         assert sum(each.probabilities.values()) == pytest.approx(1)
         assert each.label == max(each.probabilities, key=each.probabilities.__getitem__)
@@ -40,6 +40,21 @@ def test_a_prediction_says_everything(student: qs.Student) -> None:
     assert task.predict([]) == []
     with pytest.raises(QuickstudyError, match="list of texts"):
         task.predict("one text")
+
+
+def test_a_text_without_words_gets_no_label(student: qs.Student) -> None:
+    for task in (student.learn(ROWS), student.learn([(text, [label]) for text, label in ROWS])):
+        first, blank, last, empty = task.predict([ROWS[0][0], "", ROWS[1][0], " \t\n"])
+        assert (first, last) == tuple(task.predict([ROWS[0][0], ROWS[1][0]]))
+        assert blank == empty and (blank.label, blank.labels, blank.known) == (None, (), False)
+        assert set(blank.probabilities.values()) == {1 / 3}
+    assert [one.label for one in student.learn(ROWS).predict(["", " "])] == [None, None]
+    pairs = student.learn([(("a b", "c d"), "x"), (("e f", "g h"), "y")])
+    assert [one.label is None for one in pairs.predict([("a b", "c d"), ("a b", ""), ("", "c d")])] == [
+        False,
+        True,
+        True,
+    ]
 
 
 @pytest.mark.filterwarnings("ignore:in_context")  # few examples fit into so small a model

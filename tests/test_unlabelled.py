@@ -78,13 +78,35 @@ def test_a_task_with_them_comes_back_the_same_and_grows_with_them(student: qs.St
 
 
 def test_names_and_texts_alone_make_a_task_that_does_not_grow_without_them(student: qs.Student, tmp_path: Path) -> None:
-    task = student.learn(labels=["pin", "lost card"], unlabelled=POOL)
+    with pytest.warns(qs.QuickstudyWarning, match="only kept: they help from the first example on"):
+        task = student.learn(labels=["pin", "lost card"], unlabelled=POOL)
+    assert [one.text for one in task.unlabelled] == POOL
     task.save(tmp_path / "a.qs", examples=False)
     again = qs.open(tmp_path / "a.qs")
     assert again.predict(POOL) == task.predict(POOL)
     assert not again.unlabelled
     with pytest.raises(QuickstudyError, match="cannot grow"):
         again.add(ROWS)
+
+
+def test_with_many_examples_they_are_left_out_and_that_is_said(student: qs.Student) -> None:
+    rows = [(f"{text} {number}", label) for number in range(5) for text, label in ROWS]
+    with pytest.warns(qs.QuickstudyWarning, match="help up to 8 examples a class, and here are 10: they were left out"):
+        task = student.learn(rows, unlabelled=POOL)
+    assert not task.unlabelled
+    assert task.predict(POOL) == student.learn(rows).predict(POOL)
+
+
+def test_a_text_that_has_become_an_example_counts_once(student: qs.Student) -> None:
+    grown = student.learn(ROWS, unlabelled=[*POOL, ROWS[0][0].upper()])
+    assert len(grown.unlabelled) == len(POOL) + 1
+    only = student.learn(ROWS, unlabelled=POOL)
+    for mine, other in zip(grown.predict(POOL), only.predict(POOL), strict=True):
+        assert mine.probabilities == pytest.approx(other.probabilities, abs=1e-4)
+    grown.add([(POOL[0], "pin")])
+    rest = student.learn([*ROWS, (POOL[0], "pin")], unlabelled=POOL[1:])
+    for mine, other in zip(grown.predict(POOL), rest.predict(POOL), strict=True):
+        assert mine.probabilities == pytest.approx(other.probabilities, abs=1e-4)
 
 
 def test_from_a_file_and_at_most_so_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

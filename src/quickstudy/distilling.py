@@ -7,7 +7,7 @@ far its probabilities are from the teachers' mean.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,7 @@ def teachers(recipe: Recipe) -> "Teachers | None":
     if table is None:
         return None
     title = f"{recipe.title}, [distillation]"
-    if recipe.learner["name"].startswith("policy_gradient"):
+    if any(name.startswith("policy_gradient") for name in _layers(recipe.learner)):
         raise QuickstudyError(f"{title}: policy_gradient follows a reward, and teachers give none; leave one out")
     opened = tuple(load(name, device=recipe.student.device) for name in table.teachers)
     for name, teacher in zip(table.teachers, opened, strict=True):
@@ -101,6 +101,12 @@ class Teachers:
         )
         support = Batch(nothing, torch.zeros(0, 1, dtype=torch.long), names)
         return Episode(support, Batch(query, said, names), divergence)
+
+
+def _layers(table: Mapping[str, Any]) -> list[str]:
+    """The name of a learner, and those of what it wraps."""
+    inner = table.get("inner")
+    return [str(table.get("name", "")), *(_layers(inner) if isinstance(inner, Mapping) else ())]
 
 
 def _learner(student: Student) -> str:

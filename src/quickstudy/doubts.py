@@ -17,6 +17,7 @@ from quickstudy.core.scoring import scorer
 from quickstudy.core.types import Prediction, QuickstudyError, batch_rows
 from quickstudy.kinds.labelled import Labelled
 from quickstudy.kinds.multilabel import MultiLabel
+from quickstudy.remarks import silent
 
 if TYPE_CHECKING:
     from quickstudy.task import Task
@@ -40,8 +41,10 @@ class Doubt:
     given: tuple[str, ...]
     said: tuple[str, ...]
     """what the task says instead"""
+    of: str
+    """the class that the probability is of: what it says or, where several may hold, the one (given or not) that it
+    disputes most"""
     probability: float
-    """of what it says: of the label, or of the class (given or not) that it disputes most where several may hold"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,8 @@ def check(task: "Task", watch: Watch | None = None) -> Check:
     right = sum(frozenset(answer.labels) == wanted for answer, wanted in zip(answers, gold, strict=True))
     count = Counter(label for labels in gold for label in labels)
     find = _doubts_of_several if isinstance(task.kind, MultiLabel) else _doubts_of_one
-    found = find(examples, answers)
+    unsaid = {name for name in silent(task.classes) if count[name] == 1}  # left out, nothing is left of such a class
+    found = [one for one in find(examples, answers) if unsaid.isdisjoint(one[1].given)]
     low, high = wilson(right, len(examples))
     return Check(
         parts=parts_of(len(examples)),
@@ -148,7 +152,7 @@ def _doubts_of_one(examples: Sequence[Labelled], answers: Sequence[Prediction]) 
         # one example says nothing of what is usual for its class
         usual_here = fmean(own[said]) if len(own.get(said, ())) > 1 else usual
         if said != given and answer.probability >= usual_here:
-            doubt = Doubt(place, example.text, example.pair, example.labels, (said,), answer.probability)
+            doubt = Doubt(place, example.text, example.pair, example.labels, (said,), said, answer.probability)
             yield answer.probability - answer.probabilities[given], doubt
 
 
@@ -164,6 +168,7 @@ def _doubts_of_several(examples: Sequence[Labelled], answers: Sequence[Predictio
                 example.pair,
                 example.labels,
                 answer.labels,
+                disputed,
                 answer.probabilities[disputed],
             )
             yield worst, doubt

@@ -27,6 +27,8 @@ class Held(NamedTuple):
     learner: dict[str, Any]
     fingerprint: str
     """of the backbone as it came"""
+    about: dict[str, Any]
+    """how it was trained"""
 
 
 def held(start: str, asked: StudentTable, title: str) -> Held:
@@ -37,8 +39,8 @@ def held(start: str, asked: StudentTable, title: str) -> Held:
     theta = {name: value.float() if value.dtype == torch.float16 else value for name, value in theta.items()}
     try:
         name, own, learner = document["backbone"]["name"], document["scope"], document["learner"]
-        found = Held(path, theta, learner, document["backbone"]["fingerprint"])
-    except (KeyError, TypeError) as error:
+        found = Held(path, theta, learner, document["backbone"]["fingerprint"], dict(document.get("about", {})))
+    except (KeyError, TypeError, ValueError) as error:
         raise QuickstudyError(f"{path} does not say what its student is made of ({error})") from None
     if name not in (asked.backbone, settled(asked.backbone)) or scope(own) != scope(asked.scope):
         raise QuickstudyError(

@@ -15,7 +15,7 @@ from torch import Tensor
 from quickstudy.backbones.passages import Passages
 from quickstudy.core.params import inner, norm
 from quickstudy.core.protocols import Learner, TaskKind
-from quickstudy.core.types import Params, QuickstudyError
+from quickstudy.core.types import Params, QuickstudyError, Reward
 from quickstudy.episodes.sampling import Dice, draw
 from quickstudy.episodes.shapes import Shape, ends
 from quickstudy.episodes.sources import Source, index_of
@@ -34,14 +34,22 @@ FIRST = 10**9
 
 
 def slopes(
-    learner: Learner, theta: Params, sources: Sequence[Source], kind: TaskKind, shape: Shape, episodes: int = EPISODES
+    learner: Learner,
+    theta: Params,
+    sources: Sequence[Source],
+    kind: TaskKind,
+    shape: Shape,
+    episodes: int = EPISODES,
+    reward: Reward | None = None,
 ) -> dict[str, Params]:
     """{name of a source: the mean slopes of its episodes at theta}. A source all of whose episodes diverged is left
-    out. QuickstudyError where one has too few examples for an episode."""
+    out. `reward` is what the learner follows, if it does. QuickstudyError where one has too few examples for an
+    episode."""
     found = {}
     for source in sources:
         fit = fitting(shape, source, kind)
-        drawn = [episode(draw(source, kind, fit, FIRST + number), source.of(kind)) for number in range(episodes)]
+        own = source.of(kind)
+        drawn = [episode(draw(source, kind, fit, FIRST + number), own, reward) for number in range(episodes)]
         mean = mean_slopes(learner, theta, drawn, 0, 0, 0, episodes)
         if mean.slopes:
             found[source.name] = mean.slopes

@@ -101,7 +101,7 @@ def meta_train(
     theta, said = kept(student.theta, trained, read.student, validate)
     about = _about(read, data, trained, said, chosen, drawn_from(chooser, read.training, trained))
     if start:
-        about["start"] = {"file": str(start), "weights": digest(student.theta)}
+        about["start"] = {"file": str(start), "weights": digest(student.theta), "about": dict(student.about)}
     return _stored(dataclasses.replace(student, theta=theta, about=about), folder, read, ranks)
 
 

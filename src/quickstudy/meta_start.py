@@ -37,4 +37,5 @@ def _knowing(student: Student, found: Held, title: str) -> Student:
         raise QuickstudyError(
             f"{found.path} holds other weights than the learner of {title}; give it the same settings"
         )
-    return dataclasses.replace(student, theta={name: found.theta[name].to(v) for name, v in student.theta.items()})
+    theta = {name: found.theta[name].to(value) for name, value in student.theta.items()}
+    return dataclasses.replace(student, theta=theta, about=found.about)

@@ -101,7 +101,8 @@ def _going_on(recipe: PretrainRecipe, found: Held) -> Start:
     asked = recipe.student
     loaded = loading.load(asked.backbone, scope=asked.scope, precision=asked.precision, device=asked.device)
     check(found, loaded, build(LEARNERS, recipe.inner, recipe.title, {"backbone": loaded.backbone}), recipe.title)
-    return _started(recipe, loaded, found.learner, found.theta)
+    begun = _started(recipe, loaded, found.learner, found.theta)
+    return dataclasses.replace(begun, student=dataclasses.replace(begun.student, about=found.about))
 
 
 def _drawn(recipe: PretrainRecipe, corpus: Corpus, folder: Path) -> Loaded:

@@ -8,6 +8,7 @@ from typing import Any
 from quickstudy import config, pretrain_start
 from quickstudy import pretrain_recipe as recipes
 from quickstudy.backbones.filling import Filling
+from quickstudy.core.tensors import digest
 from quickstudy.core.types import QuickstudyError
 from quickstudy.corpus.store import Corpus
 from quickstudy.episodes.choosing import Policy
@@ -70,6 +71,8 @@ def pretrain(
         "corpus": {"fingerprint": pretrain_start.fingerprint(opened), "sources": opened.manifest.get("sources", [])},
         "tasks": drawn_from(chooser, read.training, trained),
     }
+    if start:
+        about["start"] = {"file": str(start), "weights": digest(begun.theta), "about": dict(begun.student.about)}
     student = pretrain_start.finish(begun, theta, about)
     if folder is None or ranks.rank:
         return student

@@ -1,5 +1,6 @@
 """What a user should know before a task is believed: texts in another language, cut texts, names that say nothing."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from quickstudy.kinds.matching import Matching
 from quickstudy.starts import start_for
 from quickstudy.text.names import named
 from quickstudy.text.reader import Reader
+
+DECIMAL = re.compile(r"[+-]?\d*\.?\d+")
 
 
 def on_task(loaded: Loaded, kind: TaskKind, classes: Mapping[str, str], examples: Sequence[Any]) -> list[str]:
@@ -75,15 +78,26 @@ def on_texts(loaded: Loaded, reader: Reader, examples: Sequence[Labelled], names
 
 
 def on_classes(classes: Mapping[str, str], examples: Iterable[Labelled]) -> list[str]:
-    """A sentence on classes without an example whose names say nothing either. QuickstudyError where that is all."""
-    words = [named(name, said) for name, said in classes.items()]
-    used = 2 * sum(map(bool, words)) > len(words)  # as `labelled.encode_names` reads them
+    """Sentences on classes without an example whose names say nothing either, and on measurements taken for classes.
+    QuickstudyError where names that say nothing are all there is."""
     shown = {label for example in examples for label in example.labels}
-    unknown = [name for name, word in zip(classes, words, strict=True) if name not in shown and not (used and word)]
+    unknown = [name for name in silent(classes) if name not in shown]
     listed = ", ".join(map(repr, unknown[:5])) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
-    if unknown and len(unknown) == len(words) and not shown:
+    if unknown and len(unknown) == len(classes):
         raise QuickstudyError(f"no example, and names that say nothing ({listed}); give examples or descriptions")
-    return [f"there is no example of {listed}, and names like that say nothing; give examples"] if unknown else []
+    found = [f"there is no example of {listed}, and names like that say nothing; give examples"] if unknown else []
+    if len(classes) > 2 and all(map(DECIMAL.fullmatch, classes)) and any("." in name for name in classes):
+        some = ", ".join(list(classes)[:3])
+        found.append(f"the labels are numbers ({some}, …), and each is a class of its own here, not a quantity")
+    return found
+
+
+def silent(classes: Mapping[str, str]) -> list[str]:
+    """The classes that are read as nothing (`labelled.encode_names`): codes without a description or, where those are
+    most, all."""
+    words = [named(name, said) for name, said in classes.items()]
+    used = 2 * sum(map(bool, words)) > len(words)
+    return [name for name, word in zip(classes, words, strict=True) if not (used and word)]
 
 
 def cut(reader: Reader, examples: Iterable[tuple[str, ...]]) -> int:

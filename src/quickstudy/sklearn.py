@@ -96,6 +96,9 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "task_")
         texts = as_texts(X)
         found = self.task_.predict(texts)
+        if blank := sum(one.label is None for one in found):
+            told = f"{blank} of {len(texts)} texts have no words, so all classes are as probable for them"
+            warnings.warn(told, QuickstudyWarning, stacklevel=2)
         return np.array([list(each.probabilities.values()) for each in found], dtype=np.float64)
 
     def __sklearn_tags__(self) -> Any:

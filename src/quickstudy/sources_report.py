@@ -19,9 +19,11 @@ from quickstudy.evaluation import statistics
 from quickstudy.evaluation.sources_report import Judged, SourcesReport
 from quickstudy.evaluation.statistics import Interval
 from quickstudy.meta_sources import sources
+from quickstudy.meta_start import begin
 from quickstudy.meta_tasks import judge
 from quickstudy.recipe import Recipe, ValidatingTable
-from quickstudy.student import Student, backbone, fresh
+from quickstudy.student import Student
+from quickstudy.training.ranks import ALONE
 
 EPISODES = 4
 """that each source is judged on"""
@@ -29,12 +31,12 @@ FIRST = 2 * 10**9
 """the number of the first of them: no training and no slopes drew it"""
 
 
-def report(recipe: str | Path | Mapping[str, Any], student: Student) -> SourcesReport:
-    """`student` is what `meta_train` made of `recipe`. Reads the sources again and trains nothing."""
+def report(recipe: str | Path | Mapping[str, Any], student: Student, start: str = "") -> SourcesReport:
+    """`student` is what `meta_train` made of `recipe` and of `start`, by which "before" is judged. Reads the sources
+    again and trains nothing."""
     read = recipes.read(recipe)
-    table = read.student
-    start = fresh(backbone(table.backbone, table.scope, table.precision, table.device), read.learner, table.backbone)
-    kind: TaskKind = config.build(config.KINDS, read.kind, f"{read.title}, [kind]", {"reader": start.reader})
+    before = begin(read, ALONE, start)
+    kind: TaskKind = config.build(config.KINDS, read.kind, f"{read.title}, [kind]", {"reader": before.reader})
     train, validation, _ = sources(read, kind)
     names = {source.name for source in train}
     validation = tuple(
@@ -42,9 +44,12 @@ def report(recipe: str | Path | Mapping[str, Any], student: Student) -> SourcesR
         for one in validation
     )
     sides = [[one for one in side if influence.large_enough(one, kind)] for side in (train, validation)]
-    values = {one.name: _both(start, student, one, kind, read) for side in sides for one in side}
+    values = {one.name: _both(before, student, one, kind, read) for side in sides for one in side}
     seen, unseen = (_gains([values[one.name] for one in side]) for side in sides)
-    learned, held = (influence.slopes(start.steady(), start.theta, side, kind, read.episodes) for side in sides)
+    reward = config.REWARDS[read.reward]
+    learned, held = (
+        influence.slopes(before.steady(), before.theta, side, kind, read.episodes, reward=reward) for side in sides
+    )
     share = _shares(train, read, student)
     return SourcesReport(
         title=f"Sources of {read.title}",
@@ -57,7 +62,7 @@ def report(recipe: str | Path | Mapping[str, Any], student: Student) -> SourcesR
         unseen=unseen,
         share=share,
         effective=math.exp(-sum(part * math.log(part) for part in share.values() if part > 0)),
-        different=different(influence.middles(start, train, kind), torch.tensor([share[one.name] for one in train])),
+        different=different(influence.middles(before, train, kind), torch.tensor([share[one.name] for one in train])),
         agreement=influence.agreement(learned, held, read.training),
     )
 

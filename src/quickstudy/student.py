@@ -75,7 +75,7 @@ class Student:
         for warning in (*found.problems, *doubts):
             warnings.warn(str(warning), QuickstudyWarning, stacklevel=2)
         remarks.check_fits(made, labels, budget)
-        pool = without_labels.texts(unlabelled, columns, made)
+        pool = without_labels.of_use(unlabelled, columns, made, found)
         task = Task.learned(self, made, found.classes, found.examples, name, budget, pool)
         if not found.examples and isinstance(made, config.LABELLED) and _says_nothing(task):
             warnings.warn(

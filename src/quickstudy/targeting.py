@@ -7,11 +7,12 @@ the slopes of meta-training agree with the target's (`influence.agreement`), and
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
-from quickstudy import given, influence
+from quickstudy import config, given, influence
 from quickstudy.core.protocols import TaskKind
-from quickstudy.core.types import QuickstudyError
+from quickstudy.core.types import Params, QuickstudyError
 from quickstudy.episodes.leaks import without_leaks
 from quickstudy.episodes.mixing import Mixture
 from quickstudy.episodes.sources import Source
@@ -77,20 +78,23 @@ def targeted(student: Student, sources: Sequence[Source], target: Source, kind: 
 
 def usefulness(agreed: Mapping[str, float], alike: Mapping[str, float]) -> dict[str, float]:
     """{source: 0 to 1}: the mean of both scores, each stretched to 0 to 1; where all are alike in one, that says
-    nothing and counts 1. A source without agreement gets 0 for it."""
+    nothing and counts 1. Of a source without agreement, its likeness alone."""
     stretched = [_stretched(scores) for scores in (agreed, alike)]
-    return {name: (stretched[0].get(name, 0.0) + stretched[1][name]) / 2 for name in alike}
+    return {name: fmean(scores[name] for scores in stretched if name in scores) for name in alike}
 
 
 def _agreed(
     student: Student, sources: Sequence[Source], target: Source, kind: TaskKind, recipe: Recipe
 ) -> dict[str, float]:
-    learner, shape = student.steady(), recipe.episodes
-    wanted = influence.slopes(learner, student.theta, [_as_target(target)], kind, shape)
+    learner, reward = student.steady(), config.REWARDS[recipe.reward]
+
+    def slopes(some: Sequence[Source]) -> dict[str, Params]:
+        return influence.slopes(learner, student.theta, some, kind, recipe.episodes, reward=reward)
+
+    wanted = slopes([_as_target(target)])
     if not wanted:
         return {}
-    large = [source for source in sources if influence.large_enough(source, kind)]
-    own = influence.slopes(learner, student.theta, large, kind, shape)
+    own = slopes([source for source in sources if influence.large_enough(source, kind)])
     return {name: row[TARGET] for name, row in influence.agreement(own, wanted, recipe.training).items()}
 
 

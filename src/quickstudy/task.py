@@ -23,6 +23,7 @@ from quickstudy.core.types import (
 )
 from quickstudy.kinds.labelled import Labelled
 from quickstudy.store.artifact import save_artifact
+from quickstudy.wordless import passed_over
 
 if TYPE_CHECKING:
     from quickstudy.student import Student
@@ -62,8 +63,8 @@ class Task:
         self.budget = budget
         self.unlabelled = list(unlabelled)
         """texts without labels that it learns from, too, each time"""
-        within = budgets.learners(student, budget)
-        self.judge, self.learner, self.cheap = without_labels.using(within, kind, self.unlabelled)
+        self._within = budgets.learners(student, budget)
+        self.judge, self.learner, self.cheap = self._learners(self.examples)
 
     def __repr__(self) -> str:
         size = f"{len(self.classes)} classes, {len(self.examples)} examples"
@@ -97,7 +98,7 @@ class Task:
         own = isinstance(self.kind, config.LABELLED)
         found = given.items(texts) if own else map(self.kind.ask, given.rows_of(texts))
         while group := list(itertools.islice(found, AT_ONCE)):
-            yield from self._answers(group)
+            yield from passed_over(self._answers, group, self.classes) if own else self._answers(group)
 
     def _answers(self, group: Sequence[Any]) -> list[Any]:
         """Where what is asked brings classes itself, such as the choices of a question, the task is learned with them,
@@ -149,6 +150,7 @@ class Task:
 
     def _adapt(self, classes: Mapping[str, str], examples: Sequence[Any]) -> tuple[Adapted, Params]:
         """What the learner makes of the examples, and what the kind fits on its scores."""
+        self.judge, self.learner, self.cheap = self._learners(examples)
         theta = self.student.theta
         if not classes and isinstance(self.kind, Bringing):  # everything to choose from comes with what is asked
             return {}, self.kind.fit(self.score, examples, classes)
@@ -157,6 +159,9 @@ class Task:
         moved = any(name.startswith(OF_BACKBONE) for name in adapted)
         again = self.learner if moved else self.cheap  # parts are left out of this one in turn
         return adapted, calibrating.fitted(again, theta, adapted, self.kind, support, examples, classes)
+
+    def _learners(self, examples: Sequence[Any]) -> budgets.Within:
+        return without_labels.using(self._within, self.kind, self.unlabelled, examples)
 
     def check(self, watch: doubts.Watch | None = None) -> doubts.Check:
         """Accuracy on examples that are left out of learning in turn, and those whose label looks doubtful."""

@@ -1,5 +1,6 @@
 """Texts without labels that a task learns from beside its examples: what may be given, and the learner that uses it."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 from quickstudy import config, given
 from quickstudy.budgets import Within
 from quickstudy.core.protocols import TaskKind
-from quickstudy.core.types import QuickstudyError
+from quickstudy.core.types import QuickstudyError, QuickstudyWarning
+from quickstudy.episodes.cleaning import normalised_key
 from quickstudy.episodes.files import records
 from quickstudy.kinds import labelled
 from quickstudy.kinds.classification import Classification
@@ -36,8 +38,27 @@ def texts(
     return tuple(found if len(found) <= MOST else (found[place * len(found) // MOST] for place in range(MOST)))
 
 
-def using(within: Within, kind: TaskKind, pool: Sequence[Labelled]) -> Within:
-    """The learners of a task that has such texts. Judging needs nothing of them.
+def of_use(
+    pool: given.Examples, columns: Mapping[str, str] | None, kind: TaskKind, found: given.Gathered
+) -> tuple[Labelled, ...]:
+    """The `texts` of a pool that a task with these examples learns from, now or when it has some; none, and a warning,
+    where it has too many to look at them."""
+    read = texts(pool, columns, kind)
+    shots = len(found.examples) / max(1, len(found.classes))
+    if not read or not isinstance(kind, Classification) or 0 < shots <= SemiSupervised.shots:
+        return read
+    most = f"{SemiSupervised.shots:g} examples a class"
+    if shots:
+        told = f"unlabelled texts help up to {most}, and here are {shots:.0f}: they were left out"
+    else:
+        told = f"without examples, unlabelled texts are only kept: they help from the first example on, up to {most}"
+    warnings.warn(told, QuickstudyWarning, stacklevel=3)
+    return () if shots else read
+
+
+def using(within: Within, kind: TaskKind, pool: Sequence[Labelled], examples: Sequence[Any]) -> Within:
+    """The learners of a task that has such texts, but for those that are among its examples by now. Judging needs
+    nothing of them.
 
     Errors: QuickstudyError where they are of no use: for another learner than prior_head, for a budget in which weights
     of the backbone move, and for texts of several labels.
@@ -54,7 +75,9 @@ def using(within: Within, kind: TaskKind, pool: Sequence[Labelled]) -> Within:
         name = config.name_of(config.LEARNERS, learner)
         how = 'the budget "1s"' if name == "tuned" else "the learner prior_head"
         raise QuickstudyError(f"unlabelled texts are for {how}, and this task learns by {name}; leave one of them out")
-    read, _ = labelled.encode_texts(kind.reader, kind.parts, pool)
+    known = {normalised_key(labelled.texts(example)) for example in examples}
+    rest = [one for one in pool if normalised_key(labelled.texts(one)) not in known]
+    read, _ = labelled.encode_texts(kind.reader, kind.parts, rest)
     pooled = SemiSupervised(learner, read)
     return Within(within.judge, pooled, pooled)
 
@@ -69,5 +92,5 @@ def _read(path: str | Path, columns: Mapping[str, str] | None) -> Iterator[Label
     named = {key: name for key, name in (columns or {}).items() if key in ("text", "pair")}
     for where, fields in records(path, {} if Path(path).suffix == ".txt" else named):
         if "text" not in fields:
-            raise QuickstudyError(f"{where}: there is no text; name its column, as in columns text=NAME")
+            raise QuickstudyError(f"{where}: there is no text; name its column, as in --columns text=NAME")
         yield Labelled(fields["text"], (), fields.get("pair"))

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TextIO
 
@@ -46,11 +46,20 @@ def writer(found: Input, file: TextIO, output: Path | None, as_json: bool, shown
             form = FORMS[suffix]
         elif suffix:
             raise QuickstudyError(f"cannot write {output}: predictions are written as .csv, .tsv, .jsonl or .txt")
-        if form == "table" and found.form != "table":
-            found = found._replace(delimiter="," if suffix == ".csv" else "\t", quoting=csv.QUOTE_MINIMAL, header=True)
+        if form == "table":
+            found = _written(found, suffix)
     if form == "json":
-        return _Json(file, shown)
+        return _Json(file, found.fields, shown)
     return _Table(file, found, shown) if form == "table" else _Lines(file, shown)
+
+
+def _written(found: Input, suffix: str) -> Input:
+    """A table as an output's ending wants it: as it came, but with tabs in a .tsv and without them in a .csv."""
+    if found.form != "table":
+        return found._replace(delimiter="," if suffix == ".csv" else "\t", quoting=csv.QUOTE_MINIMAL, header=True)
+    if (found.delimiter == "\t") == (suffix != ".csv"):
+        return found
+    return found._replace(delimiter="," if suffix == ".csv" else "\t", quoting=csv.QUOTE_MINIMAL)
 
 
 class _Lines:
@@ -94,12 +103,15 @@ class _Table:
 
 
 class _Json:
-    def __init__(self, file: TextIO, shown: Shown) -> None:
-        self._file, self._shown = file, shown
+    """The fields of every row are called alike, also where some have a `label` of their own and some have none."""
+
+    def __init__(self, file: TextIO, taken: frozenset[str], shown: Shown) -> None:
+        self._file, self._taken, self._shown = file, taken, shown
 
     def write(self, row: Row, answer: Prediction | None) -> None:
         made = _record(answer, self._shown)
-        names = _free(list(made), list(row.fields))
+        self._taken |= row.fields.keys()
+        names = _free(list(made), self._taken)
         whole = {**row.fields, **dict(zip(names, made.values(), strict=True))}
         line = json.dumps(whole, ensure_ascii=False, default=str)
         if not line.isascii() and any("\ud800" <= letter <= "\udfff" for letter in line):
@@ -143,7 +155,7 @@ def _ranked(answer: Prediction | None, top: int) -> Sequence[tuple[str, float]]:
     return sorted(found.items(), key=lambda pair: -pair[1])[:top]
 
 
-def _free(names: Sequence[str], taken: Sequence[str]) -> list[str]:
+def _free(names: Sequence[str], taken: Collection[str]) -> list[str]:
     """Names that the rows do not have yet: `label` beside a column `label` is `predicted label`."""
     found = []
     for name in names:

@@ -13,30 +13,38 @@ PATIENCE = 120
 """seconds that a check may take without being asked for"""
 FIRST = 5
 """seconds after which that can be told"""
+LEFT_OUT = "the check on its own examples was left out: it would take {:.0f} minutes; --check runs it"
 SHOWN = 10
 """doubtful examples that are printed; --json has all"""
 
 
-def checked(task: "Task", check: bool | None) -> "Check | None":
-    """The leave-one-out check, with a bar: where it is asked for, or suits the task and takes no longer than PATIENCE,
-    which its first seconds tell."""
+def checked(task: "Task", check: bool | None, seconds: float) -> "Check | None":
+    """The leave-one-out check, with a bar: where it is asked for, or suits the task and takes no longer than PATIENCE.
+    That its first seconds tell or, where weights moved, the `seconds` of learning, all of which each part takes."""
     from quickstudy.config import LABELLED
+    from quickstudy.core.types import OF_BACKBONE
+    from quickstudy.doubts import parts_of
 
     if check is False or not task.examples or (check is None and not isinstance(task.kind, LABELLED)):
         return None
     began = time.monotonic()
+    moved = any(name.startswith(OF_BACKBONE) for name in task.adapted)
+    long = seconds * parts_of(len(task.examples)) if moved else 0.0
+    if check is None and long > PATIENCE:
+        say(LEFT_OUT.format(long / 60))
+        return None
 
     def watch(done: int, total: int) -> None:
         spent = time.monotonic() - began
         if check is None and spent > FIRST and spent / done * total > PATIENCE:
-            raise _TooLongError(f"{spent / done * total / 60:.0f} minutes")
+            raise _TooLongError(LEFT_OUT.format(spent / done * total / 60))
         tell(done)
 
     try:
         with progress("checking", len(task.examples)) as tell:
             return task.check(watch)
     except _TooLongError as error:
-        say(f"the check on its own examples was left out: it would take {error}; --check runs it")
+        say(str(error))
         return None
 
 
@@ -52,8 +60,9 @@ def report(found: "Check") -> None:
         say(f"{count(len(found.doubts), 'doubtful example')}; are these labels right?")
     for doubt in found.doubts[:SHOWN]:
         given, said = ", ".join(doubt.given) or "(none)", ", ".join(doubt.said) or "(none)"
+        of = "" if doubt.said == (doubt.of,) else f"{plain(doubt.of, 40)} "
         say(f"  {plain(doubt.text, 60)!r} is labelled {plain(given, 40)}, looks like {plain(said, 40)} "
-            f"({100 * doubt.probability:.0f} %)")  # fmt: skip
+            f"({of}{100 * doubt.probability:.0f} %)")  # fmt: skip
     if len(found.doubts) > SHOWN:
         say(f"  and {len(found.doubts) - SHOWN} more; --json lists all")
 
@@ -70,7 +79,7 @@ def check_record(found: "Check") -> dict[str, Any]:
         "alone": found.alone,
         "doubtful": [
             {"place": doubt.place, "text": doubt.text, "given": list(doubt.given), "said": list(doubt.said),
-             "probability": doubt.probability}
+             "of": doubt.of, "probability": doubt.probability}
             for doubt in found.doubts
         ],
     }  # fmt: skip

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from quickstudy.student import Student
 
 
+OF_DRAWING = ("ways", "shots", "queries", "episodes", "seed")
+"""options that say how episodes are drawn"""
+
+
 def evaluate(
+    context: typer.Context,
     data: Annotated[
         list[str] | None,
         typer.Argument(help="Data files, packaged data sets (bbc_news, …) or a recipe (its validation sources)."),
@@ -80,7 +85,8 @@ def evaluate(
     if pretext is not None and not data and episodes_from is None:
         pretexts.show(pretext, model, episodes, seed, device, json)
         return
-    _check_named(data, episodes_from, pretext)
+    _check_named(context)
+    output = output.with_suffix("") if output.suffix in (".html", ".md", ".json") else output
     for place in (output.with_name(output.name + ".html"), *([export] if export else [])):
         check_place(place, *(data or []), episodes_from)
     check_there(*(data or []), episodes_from)
@@ -102,23 +108,43 @@ def evaluate(
     if export is not None:
         say(f"{count(write_episodes(draws, made, export), 'episode')} -> {export}")
     _warn(student, draws, made)
+    met = _met(student, data or [], draws)
     seeds = () if episodes_from or identity else tuple(range(seed, seed + episodes))
     usual = who.fitting(student, who.WITHOUT if worth else who.BASELINES)
     found = _tested(student, draws, made, usual if named is None else named)
-    about = About(seeds=seeds, facts=_facts(student) | unseen.signed(made), measure=unseen.measure(made, found))
-    report = summarise(found, who.REFERENCE, about)
+    facts = _facts(student, met) | unseen.signed(made)
+    report = summarise(found, who.REFERENCE, About(seeds=seeds, facts=facts, measure=unseen.measure(made, found)))
     if worth:
-        report = _weighed(report, found)
+        report = _weighed(report, found, met)
     reporting.give(report, output, json)
 
 
-def _check_named(data: list[str] | None, episodes_from: Path | None, pretext: Path | None) -> None:
+def _check_named(context: typer.Context) -> None:
+    """That there is one thing to evaluate on, and nothing is asked of episodes that are drawn already."""
     from quickstudy.core.types import QuickstudyError
 
-    if bool(data) == (episodes_from is not None) or pretext is not None:
+    asked = context.params
+    if bool(asked["data"]) == (asked["episodes_from"] is not None) or asked["pretext"] is not None:
         raise QuickstudyError(
             "name what to evaluate on: data files, a recipe, --episodes-from a file, or --pretext a corpus"
         )
+    if asked["episodes_from"] is None and asked["identity"] is None:
+        return
+    for name in OF_DRAWING:
+        if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE":
+            raise QuickstudyError(f"--{name} is for episodes that are yet to be drawn, and these are; leave it out")
+
+
+def _met(student: "Student", data: Sequence[str], draws: "Sequence[Draw]") -> dict[str, str]:
+    """Which of the tasks the student has met before, with a warning of each."""
+    from quickstudy import lineage
+
+    stems = {Path(name).stem for name in data}  # by which files are called, and others may be, too
+    found = lineage.met(student.about, [*data, *(draw.source for draw in draws if draw.source not in stems)])
+    for name, said in found.items():
+        say(f"warning: {name}: the student was {said} a source of this name, so what is measured on it says little of "
+            "tasks that it has not met")  # fmt: skip
+    return found
 
 
 def _warn(student: "Student", draws: "Sequence[Draw]", kind: "TaskKind") -> None:
@@ -130,7 +156,7 @@ def _warn(student: "Student", draws: "Sequence[Draw]", kind: "TaskKind") -> None
         say(f"warning: {doubt}")
 
 
-def _weighed(report: "Report", outcomes: "Sequence[Outcome]") -> "Report":
+def _weighed(report: "Report", outcomes: "Sequence[Outcome]", met: dict[str, str]) -> "Report":
     """With whether meta-learning was worth it."""
     from quickstudy import contestants as who
     from quickstudy.evaluation.worth import judged
@@ -139,7 +165,7 @@ def _weighed(report: "Report", outcomes: "Sequence[Outcome]") -> "Report":
     found = judged(fair, who.REFERENCE, _called(outcomes), report.about.measure)
     if found is None:
         say("whether it was worth it cannot be told: no baseline learned an episode that the student learned, too")
-    return dataclasses.replace(report, worth=found)
+    return dataclasses.replace(report, worth=found and dataclasses.replace(found, met=met))
 
 
 def _tested(student: "Student", draws: Sequence["Draw"], kind: "TaskKind", learners: Iterable[str]) -> "list[Outcome]":
@@ -164,8 +190,9 @@ def _tested(student: "Student", draws: Sequence["Draw"], kind: "TaskKind", learn
         return meta_test(found, draws, kind, lambda done, total, text: tell(done))
 
 
-def _facts(student: "Student") -> dict[str, str]:
-    return {
+def _facts(student: "Student", met: dict[str, str]) -> dict[str, str]:
+    told = {"met before": ", ".join(f"{name} ({said})" for name, said in met.items())} if met else {}
+    return told | {
         "backbone": student.loaded.name,
         "student": student.origin,
         "machine": f"{platform.machine()}, Python {platform.python_version()}",

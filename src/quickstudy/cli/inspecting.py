@@ -35,7 +35,7 @@ def inspect(
         tensors, document = open_artifact(file, what)
     weights = sum(value.numel() for value in tensors.values())
     try:
-        about = _about(what, document, _scalars(tensors)) | {"weights": weights, "bytes": file.stat().st_size}
+        about = _about(what, document, tensors) | {"weights": weights, "bytes": file.stat().st_size}
     except (KeyError, TypeError, AttributeError) as error:
         raise QuickstudyError(f"{file} does not describe a {what} ({type(error).__name__}); get it anew") from None
     if json:
@@ -45,14 +45,16 @@ def inspect(
         print(line)
 
 
-def _about(what: str, document: dict[str, Any], scalars: dict[str, float]) -> dict[str, Any]:
+def _about(what: str, document: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
+    from quickstudy.core.types import OF_BACKBONE
+
     common = {
         "what": what,
         "backbone": str(document["backbone"]["name"]),
         "fingerprint": str(document["backbone"]["fingerprint"]),
         "scope": str(document["scope"]),
         "learner": dict(document["learner"]),
-        "scalars": scalars,
+        "scalars": _scalars(tensors),
     }
     if what == "student":
         return common | {"about": dict(document["about"])}
@@ -62,6 +64,9 @@ def _about(what: str, document: dict[str, Any], scalars: dict[str, float]) -> di
         "kind": dict(document["kind"]),
         "examples": len(document["examples"]),
         "examples_left_out": bool(document["examples_left_out"]),
+        "unlabelled": len(document.get("unlabelled", ())),
+        "budget": str(document.get("budget", "1s")),
+        "moved": any(name.removeprefix("adapted.").startswith(OF_BACKBONE) for name in tensors if "adapted." in name),
         "classes": [
             {"name": str(name), "description": str(said), "examples": shots[name]}
             for name, said in document["classes"].items()
@@ -109,14 +114,18 @@ def _lines(about: dict[str, Any]) -> list[str]:
         return lines + ([f"{'training':<10} {plain(str(summary))}"] if summary else [])
     parts = about["kind"].get("parts")
     texts = "left out of the file" if about["examples_left_out"] else str(about["examples"])
+    more = f", and {about['unlabelled']} texts without labels" if about["unlabelled"] else ""
+    moved = "weights of the backbone moved" if about["moved"] else "the backbone stays as it is"
     lines += [
+        f"{'budget':<10} {about['budget']}; {moved}",
         f"{'kind':<10} {about['kind']['name']}" + (f", {parts} text(s) an example" if parts else ""),
-        f"{'examples':<10} {texts}",
+        f"{'examples':<10} {texts}{more}",
         f"{'classes':<10} {len(about['classes'])}",
     ]
     for number, each in enumerate(about["classes"][:SHOWN], start=1):
         said = f": {plain(each['description'], 60)}" if each["description"] else ""
         unnamed = f"vector {number}: " * (vectors_read(each["name"]) != each["name"])
-        lines.append(f"  {each['examples']:>5}  {unnamed}{plain(each['name'], 60)}{said}")
-    more = len(about["classes"]) - SHOWN
-    return lines + ([f"  and {more} more; --json lists all"] if more > 0 else [])
+        shots = "–" if about["examples_left_out"] else each["examples"]
+        lines.append(f"  {shots:>5}  {unnamed}{plain(each['name'], 60)}{said}")
+    rest = len(about["classes"]) - SHOWN
+    return lines + ([f"  and {rest} more; --json lists all"] if rest > 0 else [])

@@ -18,6 +18,8 @@ COMMAS = ",，、"
 def read_labels(written: str) -> dict[str, str]:
     """Name -> description, in the order given: from a .txt (a name a line), a .csv or .tsv (name, description), a
     .json ({name: description} or [name, …], of given vectors also {name: vector}), or "sports, politics"."""
+    if not written.strip():
+        raise QuickstudyError("--labels is empty; give a file, or two names or more with commas between them")
     path = Path(written)
     comma = next((each for each in COMMAS if each in written), None)
     try:

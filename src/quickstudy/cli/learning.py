@@ -1,13 +1,14 @@
 """`quickstudy learn`: examples, class names, or both, to a `.qs` file; and what the task makes of its own examples."""
 
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from quickstudy.cli.checks import check_record, checked, report
-from quickstudy.cli.console import Device, Json, count, emit, say
+from quickstudy.cli.console import Device, Json, count, emit, plain, say
 
 if TYPE_CHECKING:
     from quickstudy.task import Task
@@ -55,6 +56,8 @@ STAYED = (
     "the backbone stays as it is: it moves from 32 examples a class on, and only where held-out examples are judged "
     "better for it beyond chance"
 )
+LISTED = 8
+"""classes whose names and numbers of examples `learn` says"""
 NO_LINES = ("answering", "relation", "vectors", "vector tagging", "vector matching")
 """kinds whose rows are more than a line of text"""
 
@@ -138,7 +141,7 @@ def learn(
     check_there(examples, unlabelled)
     check_names(learner, budget)
     named = columns_of(columns)
-    classes = read_labels(labels) if labels else {}
+    classes = {} if labels is None else read_labels(labels)
     asked = kind_of(kind)
     student = load(model, kind=asked, learner=learner, scope=scope, device=device)
     began = time.perf_counter()
@@ -153,7 +156,7 @@ def learn(
 
 def finish(task: "Task", output: Path, seconds: float, check: bool | None, json: bool) -> None:
     """Reports on a task that has just been learned, in so many seconds, and saved."""
-    found = checked(task, check)
+    found = checked(task, check, seconds)
     if json:
         from quickstudy.remarks import unread
 
@@ -174,7 +177,18 @@ def finish(task: "Task", output: Path, seconds: float, check: bool | None, json:
     what = count(len(task.classes), "class", "classes") if len(task.classes) > 1 else kind
     learned = f"{what} from {count(len(task.examples), 'example')}"
     say(f"learned {learned} in {seconds:.2f} s -> {output} ({output.stat().st_size / 1024:.0f} KiB)")
+    if isinstance(task.kind, config.LABELLED):
+        say(_classes(task))
     if found is not None:
         report(found)
     lines = kind not in NO_LINES and getattr(task.kind, "parts", 1) == 1
     say(f"next: quickstudy predict {output} {'< lines.txt' if lines else 'rows.jsonl'}")
+
+
+def _classes(task: "Task") -> str:
+    """Each with its examples, those with most first: a label that should be none is seen there."""
+    shots = Counter(label for example in task.examples for label in task.kind.labels(example))
+    ranked = sorted(task.classes, key=lambda name: -shots[name])
+    rest = len(ranked) - LISTED
+    named = ", ".join(f"{plain(name, 40)} {shots[name]}" for name in ranked[:LISTED])
+    return f"examples a class: {named}" + (f" and {rest} classes more" if rest > 0 else "")

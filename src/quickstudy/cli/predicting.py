@@ -176,6 +176,6 @@ def _report(task: "Task", counts: "Counts", seconds: float, output: Path | None,
     if counts.cut:
         loaded = task.student.loaded
         say(f"warning: {count(counts.cut, 'text is', 'texts are')} longer than {loaded.name} reads ({loaded.limit} "
-            "tokens); the rest of them was not seen")  # fmt: skip
+            f"tokens); the rest of {'it' if counts.cut == 1 else 'them'} was not seen")  # fmt: skip
     if reject is not None:
         say(f"refused {count(counts.refused, 'text')}: as unfamiliar as {reject:g} of the task's own examples, or more")

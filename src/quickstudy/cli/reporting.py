@@ -28,8 +28,11 @@ def _show(report: "Report") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from quickstudy.evaluation.tables import classes
+
     measure = report.about.measure.replace("_", " ")
-    table = Table(title=f"{measure} in %, mean over tasks (95 % interval over episodes); {report.episodes} episodes")
+    sampled = f"{count(report.episodes, 'episode')}{classes(report.ways)}"
+    table = Table(title=f"{measure} in %, mean over tasks (95 % interval over episodes); {sampled}")
     table.add_column("learner")
     for shots in report.shots:
         table.add_column(count(shots, "shot"), justify="right", no_wrap=True)

@@ -43,6 +43,8 @@ class Input(NamedTuple):
     header: bool = True
     doubts: tuple[str, ...] = ()
     """what the user should know about how the file was read"""
+    fields: frozenset[str] = frozenset()
+    """of the first rows, any of them"""
 
 
 def read(path: Path | None, columns: Mapping[str, str] | Sequence[str], parts: int) -> Input:
@@ -83,18 +85,18 @@ def _ordered(columns: Mapping[str, str], parts: int) -> list[str]:
 def _from_file(path: Path, columns: Sequence[str], parts: int) -> Input:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
-        rows, guessed = _judged(path, parquet_rows(path), columns, parts)
-        return Input(rows, "json", doubts=guessed)
+        rows, guessed, fields = _judged(path, parquet_rows(path), columns, parts)
+        return Input(rows, "json", doubts=guessed, fields=fields)
     encoding = encoding_of(path)
     doubts = (f"{path.name}: {encoding.doubt}",) if encoding.doubt else ()
     if suffix in (".json", ".jsonl", ".ndjson"):
         read_json = json_file if suffix == ".json" else json_lines
-        rows, guessed = _judged(path, read_json(path, encoding, None), columns, parts)
-        return Input(rows, "json", doubts=doubts + guessed)
+        rows, guessed, fields = _judged(path, read_json(path, encoding, None), columns, parts)
+        return Input(rows, "json", doubts=doubts + guessed, fields=fields)
     if suffix in TABLES:
         dialect = guess_dialect(path, encoding, frozenset(columns))
-        rows, guessed = _judged(path, table(path, encoding, frozenset(columns), None), columns, parts)
-        return Input(rows, "table", dialect.delimiter or ",", dialect.quoting, dialect.header, doubts + guessed)
+        rows, guessed, fields = _judged(path, table(path, encoding, frozenset(columns), None), columns, parts)
+        return Input(rows, "table", dialect.delimiter or ",", dialect.quoting, dialect.header, doubts + guessed, fields)
     if suffix not in (".txt", ""):
         raise QuickstudyError(f"{path.name}: files {suffix} are not known; use .txt, .csv, .tsv, .jsonl or .parquet")
     if parts == 2:
@@ -125,8 +127,8 @@ def decoded(stream: Any) -> Iterator[str]:
 
 def _judged(
     path: Path, records: Iterator[Record], columns: Sequence[str], parts: int
-) -> tuple[Iterator[Row], tuple[str, ...]]:
-    """The rows, and a sentence on a column that was guessed."""
+) -> tuple[Iterator[Row], tuple[str, ...], frozenset[str]]:
+    """The rows, a sentence on a column that was guessed, and the fields of the first rows."""
     sample = list(islice(records, SAMPLE))
     if not sample:
         raise QuickstudyError(f"{shown(path)}: there are no rows in it; give at least one text")
@@ -143,7 +145,8 @@ def _judged(
     taken = {name: key for key, name in names.items()}
     guessed = guesses([row.fields for row in sample], taken, explicit)
     rows = (Row(_texts(where, fields, names), fields) for where, fields in chain(sample, records))
-    return rows, (f"{path.name}: {guessed.replace('columns text=', '--columns text=')}",) if guessed else ()
+    doubts = (f"{path.name}: {guessed}",) if guessed else ()
+    return rows, doubts, frozenset(name for row in sample for name in row.fields)
 
 
 def _texts(where: str, fields: Mapping[str, Any], names: Mapping[str, str]) -> str | tuple[str, str] | None:

@@ -67,7 +67,7 @@ def meta_train(
         student = meta.meta_train(recipe, place, watch, target, start=start)
     file = place / meta.FILE
     if report:
-        _report(recipe, student, place / "sources")
+        _report(recipe, student, start, place / "sources")
     if json:
         emit({"file": str(file), "about": dict(student.about)})
         return
@@ -93,11 +93,11 @@ def _show_usefulness(found: Any) -> None:
     Console().print(table)
 
 
-def _report(recipe: Path, student: "Student", stem: Path) -> None:
+def _report(recipe: Path, student: "Student", start: str, stem: Path) -> None:
     from quickstudy import sources_report
     from quickstudy.evaluation import sources_report as pages
 
-    made = sources_report.report(recipe, student)
+    made = sources_report.report(recipe, student, start)
     for line in pages.lines(made):
         say(line)
     say("report: " + ", ".join(map(str, pages.write(made, stem))))

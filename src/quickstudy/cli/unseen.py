@@ -2,21 +2,23 @@
 
 import dataclasses
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from quickstudy import config, given, meta_sources
 from quickstudy import recipe as recipes
-from quickstudy.cli.console import count
+from quickstudy.cli.console import say
 from quickstudy.core.protocols import TaskKind
 from quickstudy.core.types import Draw, QuickstudyError, QuickstudyWarning
 from quickstudy.episodes.exchange import import_
 from quickstudy.episodes.packaged import PACKAGED, packaged_source
 from quickstudy.episodes.sampling import draw, redraw
 from quickstudy.episodes.shapes import Shape
-from quickstudy.episodes.sources import Source, index_of
+from quickstudy.episodes.sources import Source, by_name, index_of
 from quickstudy.evaluation.metatest import Outcome
+from quickstudy.evaluation.wording import listed
 from quickstudy.kinds import labelled
 from quickstudy.kinds.multilabel import MultiLabel
 from quickstudy.kinds.vectors import Vectors
@@ -34,6 +36,7 @@ def sources_of(
     the kind of labels that they show to be."""
     found: list[Source] = []
     tables: list[dict[str, Any]] = []
+    called = _titles(names)
     for name in names:
         if name.endswith(".toml"):
             read = recipes.read(name)
@@ -45,13 +48,26 @@ def sources_of(
             tables.append({"name": "classification", "parts": 1})
         else:
             gathered, _ = given.everything(reader, name, (), asked, columns)
-            found.append(Source(Path(name).stem or name, gathered.examples, gathered.classes))
+            found.append(Source(called[name], gathered.examples, gathered.classes))
             tables.append(gathered.kind)
             for problem in gathered.problems:
                 warnings.warn(str(problem), QuickstudyWarning, stacklevel=2)
     if any(table != tables[0] for table in tables):
         raise QuickstudyError("the data are of several kinds (labels or texts a row); evaluate each kind alone")
+    by_name(found)
     return tuple(found), _kind(tables[0], reader)
+
+
+def _titles(names: Sequence[str]) -> dict[str, str]:
+    """What each file is called: its stem, or its whole path without ending where another has the same."""
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise QuickstudyError(f"{name} is named twice; name it once")
+    stems = Counter(Path(name).stem for name in names)
+    return {
+        name: (stem if stems[stem] == 1 else str(Path(name).with_suffix(""))) if (stem := Path(name).stem) else name
+        for name in names
+    }
 
 
 def drawn(
@@ -65,21 +81,37 @@ def drawn(
 ) -> list[Draw]:
     """`episodes` tasks of every source at every number of shots. `ways` 0: all its classes. What a source has too few
     examples for is left out with a warning; QuickstudyError where nothing is left."""
+    if ways == 1 and isinstance(kind, config.LABELLED):
+        raise QuickstudyError("--ways 1: a task of one class has nothing to choose between; ask for 2 or more")
     found: list[Draw] = []
-    problem = ""
+    problems: list[str] = []
     for source in sources:
+        before, left = len(found), {}
         for number in shots:
             try:
                 shape = Shape(_narrowed(source, kind, ways, number + queries) if ways else None, number, queries)
                 found += [draw(source, kind, shape, seed + step) for step in range(episodes)]
             except QuickstudyError as error:
-                problem = str(error)
-                why = problem.removeprefix(f"{source.name}: ")
-                left = f"{source.name} was left out at {count(number, 'shot')}: {why}"
-                warnings.warn(left, QuickstudyWarning, stacklevel=2)
+                left[number] = str(error).removeprefix(f"{source.name}: ")
+        if left:
+            at = listed(tuple(map(str, left))) + (" shot" if list(left) == [1] else " shots")
+            problems.append(f"{source.name} was left out at {at}: {next(iter(left.values()))}")
+        if isinstance(kind, config.LABELLED):
+            _tell_ways(source, [len(one.classes) for one in found[before:]], len(index_of(source, kind).classes), ways)
     if not found:
-        raise QuickstudyError(problem or "there is nothing to evaluate on; name a data file")
+        raise QuickstudyError("; ".join(problems) or "there is nothing to evaluate on; name a data file")
+    for problem in problems:
+        warnings.warn(problem, QuickstudyWarning, stacklevel=2)
     return found
+
+
+def _tell_ways(source: Source, drawn: Sequence[int], of: int, ways: int) -> None:
+    """Where tasks have fewer classes than the source, which makes them easier."""
+    if drawn and min(drawn) < of:
+        few, most = min(drawn), max(drawn)
+        how_many = f"{few}" if few == most else f"{few} to {most}"
+        why = "not all have the texts for more shots and queries" if few < min(ways, of) else "--ways 0 takes all"
+        say(f"{source.name}: each task has {how_many} of its {of} classes; {why}")
 
 
 def _narrowed(source: Source, kind: TaskKind, ways: int, need: int) -> int:

@@ -21,7 +21,8 @@ def show(worth: "Worth | None") -> None:
 
     if worth is None:
         return
-    reach = max(0.01, *(abs(edge or 0.0) for one in worth.overall for edge in _edges(one.over_episodes)))
+    edges = (abs(edge or 0.0) for one in worth.overall for edge in _edges(one.over_episodes))
+    reach = min(1.0, max(0.01, *edges))
     shots = words.middle(worth)
     table = Table(title=f"{words.HEADING} {worth.student} minus each baseline, in points", box=SIMPLE, padding=(0, 1))
     table.add_column("baseline")

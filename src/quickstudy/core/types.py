@@ -141,7 +141,7 @@ class Prediction:
     """What one text was judged to be, by a kind whose units choose among named classes."""
 
     label: str | None
-    """the most probable class; None where several may hold and none does"""
+    """the most probable class; None where several may hold and none does, and for a text without words"""
     probability: float
     probabilities: dict[str, float]
     labels: tuple[str, ...]

@@ -112,8 +112,8 @@ def guesses(rows: Sequence[Mapping[str, Any]], found: Mapping[str, str], explici
     if len(present) < 3 or not taken:
         return ""
     listed = " and ".join(f"'{name}' was taken for the {key}" for key, name in taken.items())
-    keys = " ".join(f"{key}=NAME" for key in taken)
-    return f"{listed}, out of {_list(present)}; if that is wrong, say so, as in columns {keys}"
+    keys = " ".join(f"--columns {key}=NAME" for key in taken)
+    return f"{listed}, out of {_list(present)}; if that is wrong, say so, as in {keys}"
 
 
 def renamed(title: str, fields: dict[str, Any], columns: Mapping[str, str] | None) -> dict[str, Any]:

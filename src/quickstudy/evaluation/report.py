@@ -112,6 +112,8 @@ class Report:
     contestants: tuple[str, ...]
     sources: tuple[str, ...]
     shots: tuple[int, ...]
+    ways: tuple[int, ...]
+    """how many classes a task has, from fewest to most"""
     episodes: int
     cells: tuple[Cell, ...]
     source_cells: tuple[Cell, ...]

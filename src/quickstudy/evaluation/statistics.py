@@ -29,6 +29,8 @@ Values = Mapping[str, Sequence[float]]
 
 LEVEL = 0.95
 RESAMPLES = 10_000
+FEWEST = 5
+"""episodes of a task that may all say the same and still tell that its others would, too"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,17 @@ class Comparison(NamedTuple):
     """could other tasks? With n tasks it is at least 2 ** (1 - n)."""
 
 
-def over_episodes(values: Values, level: float = LEVEL) -> Interval:
-    """The interval for these very tasks. Unknown where some task has a single episode."""
+def over_episodes(values: Values, weights: Mapping[str, float] | None = None, level: float = LEVEL) -> Interval:
+    """The interval for these very tasks, which weigh alike, or as `weights` (of sum 1) say. Unknown where some task has
+    a single episode, and where a few say the same: that tells no spread."""
     groups = _groups(values)
-    mean = float(np.mean([group.mean() for group in groups]))
+    tasks = [task for task in sorted(values) if len(values[task])]
+    share = np.array([weights[task] if weights else 1 / len(tasks) for task in tasks])
+    mean = float(share @ np.array([group.mean() for group in groups]))
     low = high = None
-    if min(len(group) for group in groups) > 1:
-        parts = np.array([group.var(ddof=1) / len(group) for group in groups]) / len(groups) ** 2
+    fewest = min(len(group) for group in groups)
+    if fewest > 1 and not (fewest < FEWEST and all(np.ptp(group) == 0 for group in groups)):
+        parts = share**2 * np.array([group.var(ddof=1) / len(group) for group in groups])
         error = float(np.sqrt(parts.sum()))
         freedom = np.array([len(group) - 1 for group in groups])
         degrees = parts.sum() ** 2 / (parts**2 / freedom).sum() if error > 0 else 1.0

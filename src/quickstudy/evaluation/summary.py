@@ -30,6 +30,7 @@ def summarise(outcomes: Sequence[Outcome], reference: str, about: About | None =
         contestants=tuple(dict.fromkeys(outcome.contestant for outcome in outcomes)),
         sources=tuple(dict.fromkeys(outcome.source for outcome in outcomes)),
         shots=tuple(sorted({outcome.shots for outcome in outcomes})),
+        ways=tuple(sorted({len(outcome.classes) for outcome in outcomes})),
         episodes=len({outcome.draw for outcome in outcomes}),
         cells=tuple(_cell(key, "", by_source, failed, about) for key, by_source in grid.items()),
         source_cells=tuple(

@@ -184,10 +184,18 @@ def interval_of(report: Report) -> str:
 
 
 def sampled(report: Report) -> str:
-    """How many episodes of how many tasks, and their seeds."""
+    """How many episodes of how many tasks, of how many classes, and their seeds."""
     seeds = tuple(map(str, report.about.seeds))
     with_seeds = f", sampled with {'seed' if len(seeds) == 1 else 'seeds'} {listed(seeds)}" if seeds else ""
-    return f"{count(report.episodes, 'episode')} of {count(len(report.sources), 'task')}{with_seeds}."
+    tasks = f"{count(len(report.sources), 'task')}{classes(report.ways)}"
+    return f"{count(report.episodes, 'episode')} of {tasks}{with_seeds}."
+
+
+def classes(ways: tuple[int, ...]) -> str:
+    """ " with 5 classes", " with 2 to 5 classes"; "" where there is nothing to choose among."""
+    if not ways or ways[-1] < 2:
+        return ""
+    return f" with {ways[0]} to {ways[-1]} classes" if len(ways) > 1 else f" with {ways[0]} classes"
 
 
 def _estimate(report: Report, cell: Cell | None) -> str:

@@ -32,11 +32,11 @@ def difference(interval: Interval) -> str:
 
 
 def difference_bounds(interval: Interval) -> str:
-    """The interval of a difference in points: "−0.4 to +6.1"."""
+    """The interval of a difference in points, between −100 and 100: "−0.4 to +6.1"."""
     if interval.low is None or interval.high is None:
         return UNKNOWN
     digits = _digits(interval)
-    return f"{_signed(interval.low, digits)} to {_signed(interval.high, digits)}"
+    return f"{_signed(max(-1.0, interval.low), digits)} to {_signed(min(1.0, interval.high), digits)}"
 
 
 def p_value(p: float | None) -> str:

@@ -1,11 +1,12 @@
 """Was meta-learning worth it? A meta-trained student against what one would use without it, on the same episodes.
 
-The verdict rests on these very tasks (other draws of their examples), averaged over all numbers of shots, against the
-one baseline with the highest such mean. That baseline is chosen by its result, so the verdict is on the strict side."""
+The verdict rests on these very tasks (other draws of their examples): the gain of each is averaged over its numbers of
+shots, then tasks count alike, against the one baseline over which that is least. That baseline is chosen by its result,
+so the verdict is on the strict side."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal
 
@@ -39,9 +40,11 @@ class Gain:
 
 @dataclass(frozen=True)
 class Overall:
-    """The student minus one baseline, averaged over all numbers of shots."""
+    """The student minus one baseline: the mean over tasks of each one's mean over its numbers of shots."""
 
     baseline: str
+    shots: tuple[int, ...]
+    """that both have answers at: none may mean nothing to a baseline"""
     over_tasks: Interval
     over_episodes: Interval
 
@@ -61,6 +64,10 @@ class Worth:
     overall: tuple[Overall, ...]
     """the strongest baseline first"""
     gains: tuple[Gain, ...]
+    failed: int = 0
+    """episodes that the student has no answers for, which therefore do not count"""
+    met: Mapping[str, str] = field(default_factory=dict)
+    """tasks that the student was trained on or chosen by (`lineage.met`), on which it is no stranger"""
 
 
 def judged(
@@ -89,6 +96,7 @@ def judged(
         shots=tuple(sorted({gain.shots for gain in gains})),
         overall=tuple(overall),
         gains=tuple(gains),
+        failed=sum(bool(one.failure) for one in outcomes if one.contestant == student),
     )
 
 
@@ -98,14 +106,20 @@ Cells = Mapping[tuple[str, int], Mapping[str, Outcome]]
 
 def _overall(own: Cells, other: Cells, name: str, measure: str, seed: int) -> Overall | None:
     """Each task at each number of shots is a stratum of the interval over episodes."""
-    strata: dict[str, list[float]] = {}
-    tasks: dict[str, list[float]] = defaultdict(list)
-    for (source, shots), pairs in _paired(own, other, measure).items():
-        strata[f"{source}/{shots}"] = [first - second for first, second in pairs]
-        tasks[source] += strata[f"{source}/{shots}"]
-    if not strata:
+    pairs = _paired(own, other, measure)
+    if not pairs:
         return None
-    return Overall(name, statistics.over_tasks(tasks, seed), statistics.over_episodes(strata))
+    cells = Counter(source for source, _ in pairs)
+    strata: dict[str, list[float]] = {}
+    weights: dict[str, float] = {}
+    tasks: dict[str, list[float]] = defaultdict(list)
+    for (source, shots), found in pairs.items():
+        stratum = f"{source}/{shots}"
+        strata[stratum] = [first - second for first, second in found]
+        weights[stratum] = 1 / (len(cells) * cells[source])
+        tasks[source] += strata[stratum]
+    shots_of = tuple(sorted({shots for _, shots in pairs}))
+    return Overall(name, shots_of, statistics.over_tasks(tasks, seed), statistics.over_episodes(strata, weights))
 
 
 def _gains(own: Cells, other: Cells, name: str, measure: str, seed: int) -> list[Gain]:

@@ -12,12 +12,15 @@ HEADING = "Was meta-learning worth it?"
 
 
 def sentence(worth: Worth) -> str:
-    """The verdict, also where it is no or cannot be told."""
+    """The verdict, also where it is no or cannot be told, and what to bear in mind of it."""
+    return " ".join((_verdict(worth), *_doubts(worth)))
+
+
+def _verdict(worth: Worth) -> str:
     best = worth.called[worth.best]
     overall = worth.overall[0]
     gain = overall.over_episodes
-    shots = (str(one.shots) for one in worth.gains if one.baseline == worth.best)  # it may need examples
-    over = f"on average over {listed(tuple(shots))} examples a class"
+    over = f"on average over {_numbers(overall.shots)} examples a class"
     sure = f"95 % interval {difference_bounds(gain)}"
     points = f"{_points(gain)} of {worth.measure.replace('_', ' ')}"
     if worth.verdict == "yes":
@@ -33,8 +36,8 @@ def sentence(worth: Worth) -> str:
         )
     elif gain.low is None:
         return (
-            f"It cannot be told from one episode of a task: {worth.student} minus {best}, the best baseline, is "
-            f"{difference(gain)} points of {worth.measure.replace('_', ' ')}; evaluate more episodes."
+            f"It cannot be told from so few episodes of a task: {worth.student} minus {best}, the best baseline, is "
+            f"{difference(gain)} points of {worth.measure.replace('_', ' ')}; evaluate more."
         )
     else:
         text = (
@@ -43,6 +46,18 @@ def sentence(worth: Worth) -> str:
             "would say"
         )
     return f"{text}; {_labels_and_seconds(worth)}."
+
+
+def _doubts(worth: Worth) -> list[str]:
+    """Sentences on what speaks against the verdict."""
+    found = []
+    if worth.failed:
+        left_out = "which is left out" if worth.failed == 1 else "which are left out"
+        found.append(f"{worth.student} has no answers on {count(worth.failed, 'episode')}, {left_out}.")
+    if worth.met:
+        told = listed(tuple(f"{said} {name}" for name, said in worth.met.items()))
+        found.append(f"But the student was {told}: this is no verdict on tasks that it has not met.")
+    return found
 
 
 def main_baseline(worth: Worth) -> str:
@@ -107,6 +122,7 @@ def overall_table(worth: Worth) -> Table:
         (
             one.baseline,
             worth.called[one.baseline],
+            _numbers(one.shots),
             difference(one.over_episodes),
             difference_bounds(one.over_episodes),
             difference_bounds(one.over_tasks),
@@ -114,11 +130,12 @@ def overall_table(worth: Worth) -> Table:
         for one in worth.overall
     ]
     caption = (
-        f"{worth.student} minus each baseline in points, the mean over {listed(tuple(map(str, worth.shots)))} "
-        f"examples a class, with 95 % intervals. {count(worth.overall[0].over_tasks.tasks, 'task')}; every contestant "
-        "had the same examples. The best baseline was chosen by its result, which makes the verdict a strict one."
+        f"{worth.student} minus each baseline in points: of each task the mean over its numbers of examples a class at "
+        "which both have answers, then the mean over tasks, with 95 % intervals. "
+        f"{count(worth.overall[0].over_tasks.tasks, 'task')}; every contestant had the same examples. The best "
+        "baseline was chosen by its result, which makes the verdict a strict one."
     )
-    return Table(caption, ("", "what it is", "gain", "these tasks", "other tasks"), tuple(rows), names=2)
+    return Table(caption, ("", "what it is", "examples", "gain", "these tasks", "other tasks"), tuple(rows), names=3)
 
 
 def _labels_and_seconds(worth: Worth) -> str:
@@ -135,6 +152,10 @@ def _labels_and_seconds(worth: Worth) -> str:
     return f"{text}learns in {seconds(timed.seconds)} s against {seconds(timed.baseline_seconds)} s" + (
         "" if text else f" of {worth.called[timed.baseline]}"
     )
+
+
+def _numbers(shots: tuple[int, ...]) -> str:
+    return listed(tuple(map(str, shots)))
 
 
 def _negative(edge: float | None) -> float | None:
