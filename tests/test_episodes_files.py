@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quickstudy.core.types import QuickstudyError
+from quickstudy.episodes import files
 from quickstudy.episodes.cleaning import clean, clean_label
 from quickstudy.episodes.files import records
 from quickstudy.episodes.hub import hub_name
@@ -334,3 +335,26 @@ def test_the_line_that_tells_excel_its_separator_is_no_row(tmp_path):
     path.write_text("sep=;\r\nSubject;Category\r\nwhere is it;delivery\r\nI forgot;login\r\n", encoding="utf-8-sig")
     first, _ = records(path)
     assert first.where == "excel.csv, line 3" and first.fields == {"text": "where is it", "label": "delivery"}
+
+
+def test_a_list_among_objects_is_left_out_for_what_it_is(tmp_path):
+    path = tmp_path / "mixed.jsonl"
+    path.write_text('{"text": "a", "label": "x"}\n["b", "y"]\n{"text": "c", "label": "y"}\n')
+    problems = Problems()
+    assert [row.fields["text"] for row in records(path, None, problems)] == ["a", "c"]
+    [problem] = problems.all("mixed.jsonl")
+    assert "it has 'column 1', 'column 2', and rows are read by 'text', 'label'" in str(problem)
+    with pytest.raises(QuickstudyError, match="line 2: it has 'column 1'"):
+        list(records(path))
+
+
+def test_a_bare_name_that_is_nothing_is_no_file_first(monkeypatch):
+    def nowhere(name):
+        raise QuickstudyError(f"hf:{name.repository}: the hub is away")
+        yield
+
+    monkeypatch.setattr(files, "hub_rows", nowhere)
+    with pytest.raises(QuickstudyError, match=r"^nope: there is no such file or folder, and no data set is found: hf:"):
+        list(records("nope"))
+    with pytest.raises(QuickstudyError, match=r"^hf:nope: the hub is away"):
+        list(records("hf:nope"))

@@ -138,11 +138,6 @@ def test_ten_thousand_classes(tmp_path):
     assert len(found.classes) == 10_000
 
 
-def test_unlabelled_rows_where_they_are_allowed(tmp_path):
-    found = load(lines(tmp_path, {"text": "a"}, {"text": "b"}), KIND, unlabelled="allow")
-    assert found.examples == (Labelled("a"), Labelled("b")) and found.classes == {}
-
-
 def test_a_row_of_too_many_cells_is_said_to_be_left_out(tmp_path):
     path = tmp_path / "wide.csv"
     path.write_text("text,label\na,x\nb, and c,y\nd,x\n")

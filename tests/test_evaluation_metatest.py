@@ -1,8 +1,7 @@
 """Meta-testing a tiny but real learner: bags of letters, and the nearest class mean."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from quickstudy.core.types import IGNORE, Batch, Draw, Prediction, QuickstudyError, Text
-from quickstudy.evaluation.metatest import Contestant, Outcome, meta_test, outcome_from, outcome_record
+from quickstudy.evaluation.metatest import Contestant, meta_test
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -201,12 +200,3 @@ def test_the_watcher_sees_the_whole_way():
     meta_test(contestants, [draw("a"), draw("b")], Letters(), lambda *news: seen.append(news))
     assert [news[:2] for news in seen] == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
     assert "toy" in seen[0][2]
-
-
-def test_an_outcome_goes_through_json_unchanged():
-    found = meta_test(
-        {"x": Contestant(NearestMean(), THETA), "r": Contestant(Refuses(), THETA)}, [draw("a", 2)], Letters()
-    )
-    back = [outcome_from(json.loads(json.dumps(outcome_record(one)))) for one in found]
-    assert back == found
-    assert asdict(Outcome("x", "d", "s", 0, ("a",)))["measures"] == {}

@@ -53,6 +53,7 @@ def records(
             problems.add("columns that were guessed", title, doubt)
         for row in chain(sample, read):
             try:
+                _check_like_others(row, names)
                 yield Record(row.where, canonical_fields(row.fields, names))
             except (QuickstudyError, RecursionError) as error:
                 what = str(error) if isinstance(error, QuickstudyError) else "a value is nested too deeply"
@@ -101,11 +102,23 @@ def rows(
         yield from table(place, encoding, frozenset((columns or {}).values()), problems)
 
 
+def _check_like_others(row: Record, names: Mapping[str, str]) -> None:
+    """QuickstudyError for a row that has none of the fields that the rows are read by: a list among objects."""
+    if names and names.keys().isdisjoint(row.fields):
+        own = ", ".join(f"'{key}'" for key in list(row.fields)[:5]) or "nothing"
+        raise QuickstudyError(f"it has {own}, and rows are read by {', '.join(repr(name) for name in names)}")
+
+
 def _from_hub(source: str) -> Iterator[Record]:
     name = hub_name(source)
     if name is None or (not source.startswith("hf:") and Path(source).suffix.lower() in SUFFIXES):
         raise QuickstudyError(f"{source}: no file or folder of this name; check the path.")
-    return hub_rows(name)
+    try:
+        yield from hub_rows(name)
+    except QuickstudyError as error:
+        if source.startswith("hf:"):
+            raise
+        raise QuickstudyError(f"{source}: there is no such file or folder, and no data set is found: {error}") from None
 
 
 def canonical_fields(fields: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

@@ -91,8 +91,7 @@ def _library(source: str) -> Any:
         import datasets
     except ImportError:
         raise QuickstudyError(
-            f"{source}: there is no such file or folder; if a data set of the Hugging Face hub is meant, reading it "
-            "needs: pip install 'quickstudy[hub]'."
+            f"{source}: reading a Hugging Face data set needs: pip install 'quickstudy[hub]'."
         ) from None
     return datasets
 

@@ -40,7 +40,6 @@ def load(
     path: str | Path,
     kind: ExampleForm,
     columns: Mapping[str, str] | None = None,
-    unlabelled: Literal["refuse", "allow"] = "refuse",
 ) -> Loaded:
     """The examples of a file. A row with a label and a description but no text describes a class.
 
@@ -48,10 +47,10 @@ def load(
     rows of the same text with another label are kept; each is reported, as is every row left out.
 
     Errors: QuickstudyError for a source that is missing, empty or without a usable row; for one whose rows
-    all lack a label (where those are refused); beyond MOST_ROWS rows or MOST_CLASSES classes.
+    all lack a label; beyond MOST_ROWS rows or MOST_CLASSES classes.
     """
     problems = Problems()
-    return gather(str(path), records(path, columns, problems), kind, problems, unlabelled)
+    return gather(str(path), records(path, columns, problems), kind, problems)
 
 
 def gather(

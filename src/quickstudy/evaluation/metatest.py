@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from quickstudy.core import calibrating
@@ -77,21 +77,6 @@ def meta_test(
     if watch:
         watch(total, total, "done")
     return outcomes
-
-
-def outcome_from(record: Mapping[str, Any]) -> Outcome:
-    """The inverse of `dataclasses.asdict`, also after a way through JSON."""
-    values = dict(record)
-    for name in ("gold", "predicted"):
-        values[name] = tuple(tuple(row) for row in values[name])
-    for name in ("classes", "top", "confidence"):
-        values[name] = tuple(values[name])
-    return Outcome(**values)
-
-
-def outcome_record(outcome: Outcome) -> dict[str, Any]:
-    """The outcome as JSON has it."""
-    return asdict(outcome)
 
 
 def _turn(name: str, contestant: Contestant, draw: Draw, support: Batch | str, kind: TaskKind) -> Outcome:
