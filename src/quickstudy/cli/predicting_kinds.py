@@ -24,7 +24,6 @@ ROWS = (".txt", ".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet")
 """endings of files of which every row is a thing to judge; others are read as the kind's own formats"""
 AT_ONCE = 256
 """rows judged together"""
-DIGITS = 6
 
 
 def predict(task: "Task", input: str, output: Path | None, columns: Mapping[str, str] | Sequence[str]) -> None:
@@ -76,18 +75,9 @@ def _answered(task: "Task", group: Sequence[tuple[dict[str, Any], Any]]) -> list
     answers = iter(task.predict(asked) if asked else [])
     found = []
     for number, (fields, _) in enumerate(group):
-        said = {"error": wrong[number]} if number in wrong else _rounded(task.kind.record(next(answers)))
+        said = {"error": wrong[number]} if number in wrong else task.kind.record(next(answers))
         found.append(({**fields, **said}, bool(said.get("cut"))))
     return found
-
-
-def _rounded(value: Any) -> Any:
-    """An answer with no more digits than its numbers are worth."""
-    if isinstance(value, Mapping):
-        return {key: _rounded(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(each) for each in value]
-    return round(value, DIGITS) if isinstance(value, float) else value
 
 
 def _rows(task: "Task", input: str, columns: Mapping[str, str] | Sequence[str]) -> Iterator[tuple[dict[str, Any], Any]]:

@@ -88,7 +88,9 @@ def _from_file(path: Path, columns: Sequence[str], parts: int) -> Input:
         rows, guessed, fields = _judged(path, parquet_rows(path), columns, parts)
         return Input(rows, "json", doubts=guessed, fields=fields)
     encoding = encoding_of(path)
-    doubts = (f"{path.name}: {encoding.doubt}",) if encoding.doubt else ()
+    other = "" if encoding.name.startswith("utf-8") else "answers are written in UTF-8"
+    said = "; ".join(filter(None, (encoding.doubt, other)))
+    doubts = (f"{path.name}: {said}",) if said else ()
     if suffix in (".json", ".jsonl", ".ndjson"):
         read_json = json_file if suffix == ".json" else json_lines
         rows, guessed, fields = _judged(path, read_json(path, encoding, None), columns, parts)
