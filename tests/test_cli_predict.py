@@ -180,6 +180,19 @@ def test_standard_input_of_another_encoding_is_named_once(cards: Path) -> None:
     assert "UTF-8" not in run("predict", cards, input="我的卡呢\n".encode()).stderr
 
 
+def test_empty_cells_of_a_table_keep_their_row(cards: Path, tmp_path: Path) -> None:
+    """A quoted nothing is a row, as pandas writes it; a blank line is none."""
+    (tmp_path / "in.csv").write_text(f'text\n{TEXTS[0]}\n""\n\n"  "\n{TEXTS[1]}\n')
+    made = run("predict", cards, tmp_path / "in.csv", "-o", tmp_path / "out.csv")
+    rows = read(tmp_path / "out.csv")
+    assert [row["text"] for row in rows] == [TEXTS[0], "", "  ", TEXTS[1]]
+    assert [bool(row["label"]) for row in rows] == [True, False, False, True]
+    assert "2 rows have no words" in made.stderr
+    (tmp_path / "two.csv").write_text(f"id,text\n1,{TEXTS[0]}\n,\n3,{TEXTS[1]}\n")
+    run("predict", cards, tmp_path / "two.csv", "-o", tmp_path / "out.csv")
+    assert [row["id"] for row in read(tmp_path / "out.csv")] == ["1", "", "3"]
+
+
 def test_every_row_of_json_has_the_same_names(cards: Path, tmp_path: Path) -> None:
     """Some rows bring a label of their own, the first of them none."""
     rows = [{"text": text} | ({"label": "mine"} if number % 2 else {}) for number, text in enumerate(TEXTS)]

@@ -99,7 +99,8 @@ def rows(
     elif suffix == ".txt":
         yield from plain_lines(place, encoding)
     else:
-        yield from table(place, encoding, frozenset((columns or {}).values()), problems)
+        read = table(place, encoding, frozenset((columns or {}).values()), problems)
+        yield from (row for row in read if any(cell.strip() for cell in row.fields.values()))
 
 
 def _check_like_others(row: Record, names: Mapping[str, str]) -> None:

@@ -41,8 +41,7 @@ def table(path: Path, encoding: Encoding, named: frozenset[str], problems: Probl
     rows = _rows(path, encoding, dialect)
     names = [f"column {number + 1}" for number in range(dialect.width)]
     if dialect.header:
-        _, cells = next(rows)
-        names = _unique(cells)
+        names = _unique(next(cells for _, cells in rows if any(cell.strip() for cell in cells)))
     for line, cells in rows:
         where = f"{path.name}, line {line}"
         while len(cells) > len(names) and not cells[-1].strip():
@@ -121,7 +120,7 @@ def _tab_quoting(path: Path, encoding: Encoding) -> int:
 
 
 def _rows(path: Path, encoding: Encoding, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
-    """(line where the row begins, cells); rows with nothing in them are passed over."""
+    """(line where the row begins, cells); blank lines are passed over."""
     ended = [False]
 
     def lines() -> Iterator[str]:
@@ -142,7 +141,7 @@ def _rows(path: Path, encoding: Encoding, dialect: Dialect) -> Iterator[tuple[in
         if ended[0]:
             # a whole row never asks for a line past the last one
             raise _unclosed(path, line)
-        if any(cell.strip() for cell in cells):
+        if cells:
             yield line, cells
 
 
