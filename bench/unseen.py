@@ -19,7 +19,6 @@ from bench.shared.options import add_data, options
 from bench.shared.result import RESULTS, Bar, Output
 
 SHOTS = (0, 1, 2, 4, 8, 16, 32)
-JUDGED = (1, 4, 16)
 OVER_LR = {1: 9.0, 4: 6.0, 16: 5.0}
 OVER_PRIOR = {1: 5.0, 4: 5.5, 16: 5.0}
 ZERO_SHOT, WORSE, TIMES_FASTER = 5.0, 1.0, 100.0
@@ -51,7 +50,7 @@ def main() -> None:
         bars += _setfit(asked, out, folder, figures)
     out.say()
     out.say(f"This run took {time.perf_counter() - started:.0f} seconds, without the parts that were there before.")
-    out.close(bars, figures, machine, asked.seeds, asked.write)
+    out.close(bars, figures, machine, asked.setfit_seeds if asked.only == ["setfit"] else asked.seeds, asked.write)
 
 
 def _asked() -> argparse.Namespace:
@@ -112,7 +111,7 @@ def _unseen(
     out.say()
     out.say(f"Names that mean something, on which zero-shot is judged: {', '.join(meant)}.")
     bars.append(Bar("zero_shot_minus_frozen_names", gain, ZERO_SHOT, "at least"))
-    bars.append(_worst_set(out, judging.losses(results, PRIOR, JUDGED), figures))
+    bars.append(_worst_set(out, judging.losses(results, PRIOR, SHOTS), figures))
     bars.append(Bar("curve_above_zero_shot", judging.above_zero_shot(results, SHOTS), 0.0, "at least"))
     bars.append(Bar("curve_least_step", judging.least_step(results, SHOTS), 0.0, "at least"))
     dips = judging.dips(results, SHOTS)

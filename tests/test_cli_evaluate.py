@@ -149,6 +149,12 @@ def test_what_is_refused(data: Path, model: str) -> None:
     assert "--shots is for episodes that" in refused("evaluate", data, *few[:2], "--id", "x", "--shots", 2)
     assert "one class has nothing to choose" in refused("evaluate", data, *few, "--ways", 1)
     assert "named twice" in refused("evaluate", data, data, *few)
+    own = data.parent / "own.json"
+    own.write_text(json.dumps({label: [text for text, each in ROWS if each == label] for label in WORDS}))
+    before = own.read_bytes()
+    for output in (own, own.with_suffix("")):
+        assert "it is read from and would be lost" in refused("evaluate", own, *few[:4], "-o", output)
+    assert own.read_bytes() == before
     assert not list(data.parent.glob("r.*"))
 
 
@@ -169,15 +175,16 @@ def test_meta_training_by_a_recipe_makes_a_student(data: Path, model: str) -> No
     report = evaluated(folder, folder / "tiny.toml", "--model", found["file"], "--ways", 2, "--shots", "1",
                        "--queries", 2, "--episodes", 1, "--learners", "prototypes")  # fmt: skip
     assert report["sources"] == ["validation"]
-    assert report["about"]["facts"]["met before"] == "validation (chosen by)"
+    assert report["about"]["facts"]["met before"] == "validation.csv (chosen by)"
     few = ("--model", found["file"], "--ways", 2, "--shots", "1", "--queries", 2, "--episodes", 2, "--learners",
            "prototypes", "-o", folder / "r")  # fmt: skip
-    shown = run("evaluate", folder / "train.csv", data, *few, "--worth")
-    assert "train.csv: the student was trained on a source of this name" in shown.stderr
-    assert "data.csv" not in shown.stderr
-    assert "But the student was trained on" in shown.stdout and "train.csv: this is no verdict" in " ".join(
+    shown = run("evaluate", folder / "tiny.toml", *few, "--worth")
+    assert "validation.csv: the student was chosen by a source of this name" in shown.stderr
+    assert "But the student was chosen by a source called validation.csv: this is no verdict" in " ".join(
         shown.stdout.split()
     )
+    told = run("evaluate", folder / "train.csv", *few)  # one of that name may be anybody's
+    assert "of this name" not in told.stderr
     said = refused("learn", data, "-o", folder / "a.qs", "--model", found["file"], "--learner", "maml")
     assert "its own learner" in said
 

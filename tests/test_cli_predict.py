@@ -195,7 +195,7 @@ def test_empty_cells_of_a_table_keep_their_row(cards: Path, tmp_path: Path) -> N
 
 def test_every_row_of_json_has_the_same_names(cards: Path, tmp_path: Path) -> None:
     """Some rows bring a label of their own, the first of them none."""
-    rows = [{"text": text} | ({"label": "mine"} if number % 2 else {}) for number, text in enumerate(TEXTS)]
+    rows = [{"text": TEXTS[0]}] * 210 + [{"text": TEXTS[1], "label": "mine"}, {"text": TEXTS[1]}]
     (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, rows)))
     made = [json.loads(line) for line in run("predict", cards, tmp_path / "in.jsonl").stdout.splitlines()]
     assert all("predicted label" in row for row in made)
@@ -211,3 +211,5 @@ def test_the_ending_of_a_table_says_how_it_is_parted(cards: Path, tmp_path: Path
     assert run("predict", cards, source, "-o", out).exit_code == 0
     parted = "\t" if wanted == "tsv" else "," if given == "\t" else given  # a .csv keeps its semicolons
     assert [row["text"] for row in read(out, parted)] == [f"{text}, {n}" for n, text in enumerate(TEXTS)]
+    assert run("predict", cards, source, "-o", tmp_path / "bare").exit_code == 0  # no ending: as it came
+    assert [row["text"] for row in read(tmp_path / "bare", given)] == [f"{text}, {n}" for n, text in enumerate(TEXTS)]

@@ -141,6 +141,27 @@ def test_tasks_weigh_alike_however_many_numbers_of_shots_they_have() -> None:
     assert (overall.shots, worth.verdict) == ((0, 1, 2, 4, 8), "yes")
 
 
+def test_episodes_that_failed_do_not_move_one_mean_away_from_the_other() -> None:
+    """Of the shots at which "ours" gains most, half of the episodes have no answer."""
+    found = [
+        Outcome(
+            name,
+            f"a/{shots}#{episode}",
+            "a",
+            shots,
+            ("a", "b"),
+            {"accuracy": 0.5 + (name == "ours") * shots / 10 + 0.01 * episode},
+        )
+        for shots, episodes in ((1, 8), (4, 4))
+        for episode in range(episodes)
+        for name in ("ours", "linear")
+    ]
+    worth = judged(found, "ours", CALLED)
+    assert worth is not None
+    assert worth.overall[0].over_episodes.mean == pytest.approx(0.25)
+    assert worth.overall[0].over_tasks.mean == pytest.approx(0.25)
+
+
 def test_each_baseline_says_at_which_numbers_of_examples_it_was_compared() -> None:
     some = [one for one in outcomes(0.05) if one.contestant != "linear" or one.shots]
     worth = judged(some, "ours", CALLED)
@@ -157,7 +178,8 @@ def test_what_speaks_against_the_verdict_stands_behind_it() -> None:
     assert sentence(worth).endswith("ours has no answers on 1 episode, which is left out.")
     told = sentence(dataclasses.replace(worth, met={"bbc": "trained on", "cnn": "chosen by"}))
     assert told.endswith(
-        "But the student was trained on bbc and chosen by cnn: this is no verdict on tasks that it has not met."
+        "But the student was trained on a source called bbc and chosen by a source called cnn: this is no verdict on "
+        "tasks that it has not met."
     )
 
 

@@ -125,6 +125,21 @@ def test_usefulness_stretches_both_scores() -> None:
     assert targeting.usefulness({}, {"a": 0.3, "b": 0.1}) == {"a": 1.0, "b": 0.0}
 
 
+def test_a_source_whose_episodes_all_diverge_is_no_better_than_the_worst(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = influence.slopes
+
+    def without_weather(learner, theta, sources, *rest, **more):  # type: ignore[no-untyped-def]
+        return {name: one for name, one in real(learner, theta, sources, *rest, **more).items() if name != "weather"}
+
+    monkeypatch.setattr(influence, "slopes", without_weather)
+    done = run("meta-train", recipe, "--folder", recipe.parent / "run", "--for", recipe.parent / "mine.csv", "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)["about"]["usefulness"]
+    assert found["weather"]["agreement"] == found["cards"]["agreement"]
+
+
 def test_meta_training_for_a_target_weighs_sources_and_says_how(recipe: Path) -> None:
     folder = recipe.parent
     done = run("meta-train", recipe, "--folder", folder / "run", "--for", folder / "mine.csv", "--report", "--json")
@@ -165,7 +180,7 @@ def test_a_report_on_going_on_is_held_against_what_was_gone_on_from(recipe: Path
     done = run("meta-train", recipe, "--folder", folder / "run", "--start", start, "--report", "--json")
     assert done.exit_code == 0, done.output
     about = json.loads(done.stdout)["about"]
-    assert lineage.met(about, ["weather.csv", "mine.csv", "validation.csv", "later.csv"]) == {
+    assert lineage.met(about, ["weather.csv", "mine.csv", "validation.csv", "later.csv"]) == {  # titles in recipes
         "weather.csv": "trained on", "mine.csv": "trained on", "validation.csv": "chosen by",
     }  # fmt: skip
     table(folder / "still.csv", lines(WEATHER))

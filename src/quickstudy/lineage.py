@@ -7,21 +7,35 @@ from typing import Any
 ROLES = {"train": "trained on", "validation": "chosen by"}
 """a recipe's tables -> what a student was by a source of theirs, the graver first"""
 PLACES = ("name", "data", "packaged", "path")
-"""fields of a source's table that others may call it by"""
+"""fields of a source's table, the first of which that it has is its title"""
+ENDINGS = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".txt")
+ENOUGH = 2
+"""parts that the end of a path must have to tell a file: train.csv may be anybody's"""
 
 
-def met(about: Mapping[str, Any], given: Iterable[str]) -> dict[str, str]:
-    """{name of a source, or its file: one of ROLES} of those given that a student's `about` tells of. It tells names
-    alone: a file counts as met where its path ends as a source's does, and one by another name is not found out."""
-    names = {name: _spellings(name) for name in given}
+def met(about: Mapping[str, Any], titles: Iterable[str] = (), files: Iterable[str] = ()) -> dict[str, str]:
+    """{one of those given: one of ROLES} of the sources that a student's `about` tells of, by the titles that recipes
+    give them, and of the files whose path ends as a source's does, in two folders' names or more. It tells names alone:
+    the same rows under another name are not found out, and other rows may go by the same."""
+    paths = {name: _parts(str(Path(name).absolute())) for name in files}
+    wanted = list(titles)
     found: dict[str, str] = {}
     for role, said in ROLES.items():
-        words = [word for table in _tables(about, role) for word in _words(table)]
-        titles, known = {Path(word).stem for word in words}, [parts for word in words if (parts := _parts(word))]
-        for name, spellings in names.items():
-            if name in titles or any(each[-len(parts) :] == parts for parts in known for each in spellings):
+        tables = list(_tables(about, role))
+        known = {title(table) for table in tables} - {""}
+        ends = [_parts(str(table[place])) for table in tables for place in ("data", "path") if table.get(place)]
+        for name in wanted:
+            if name in known:
+                found.setdefault(name, said)
+        for name, parts in paths.items():
+            if any(len(end) >= ENOUGH and parts[-len(end) :] == end for end in ends):
                 found.setdefault(name, said)
     return found
+
+
+def title(table: Mapping[str, Any]) -> str:
+    """What a recipe's table calls its source; "" where it says nothing."""
+    return next((str(table[place]) for place in PLACES if table.get(place)), "")
 
 
 def _tables(about: Any, role: str) -> Iterator[Mapping[str, Any]]:
@@ -34,15 +48,8 @@ def _tables(about: Any, role: str) -> Iterator[Mapping[str, Any]]:
         about = start.get("about") if isinstance(start, Mapping) else None
 
 
-def _words(table: Mapping[str, Any]) -> list[str]:
-    return [word for place in PLACES if isinstance(word := table.get(place), str) and word]
-
-
-def _spellings(name: str) -> list[tuple[str, ...]]:
-    """As it is written, with all folders above, and without its ending."""
-    whole = _parts(name if name.startswith("/") else f"{Path.cwd()}/{name}")
-    return [_parts(name), whole, (*whole[:-1], *(each.rpartition(".")[0] or each for each in whole[-1:]))]
-
-
-def _parts(name: str) -> tuple[str, ...]:
-    return tuple(part for part in name.split("/") if part not in ("", ".", ".."))
+def _parts(path: str) -> tuple[str, ...]:
+    """Without the ending of the last, which `data` does not have."""
+    parts = [part for part in path.split("/") if part not in ("", ".", "..")]
+    last = [each.removesuffix(Path(each).suffix) if Path(each).suffix in ENDINGS else each for each in parts[-1:]]
+    return (*parts[:-1], *last)

@@ -94,8 +94,10 @@ def _agreed(
     wanted = slopes([_as_target(target)])
     if not wanted:
         return {}
-    own = slopes([source for source in sources if influence.large_enough(source, kind)])
-    return {name: row[TARGET] for name, row in influence.agreement(own, wanted, recipe.training).items()}
+    large = [source for source in sources if influence.large_enough(source, kind)]
+    found = influence.agreement(slopes(large), wanted, recipe.training)
+    least = min((row[TARGET] for row in found.values()), default=0.0)  # of those whose episodes all diverged, too
+    return {source.name: found[source.name][TARGET] if source.name in found else least for source in large}
 
 
 def _as_target(target: Source) -> Source:

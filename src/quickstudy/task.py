@@ -11,7 +11,7 @@ from quickstudy import unlabelled as without_labels
 from quickstudy.authors import author
 from quickstudy.backbones.catalogue import PACKAGED
 from quickstudy.core import calibrating
-from quickstudy.core.protocols import Bringing, TaskKind, widened
+from quickstudy.core.protocols import Bringing, Learner, TaskKind, widened
 from quickstudy.core.scoring import Scorer, scorer
 from quickstudy.core.tensors import digest
 from quickstudy.core.types import (
@@ -83,7 +83,7 @@ class Task:
     ) -> "Task":
         """Adapts the student to the examples, class names and texts without labels."""
         task = cls(student, kind, classes, examples, {}, {}, name, budget=budget, unlabelled=unlabelled)
-        task.adapted, task.fitted = task._adapt(task.classes, task.examples)
+        task.adapted, task.fitted = task._adapt(task.classes, task.examples, task.learner, task.cheap)
         return task
 
     def predict(self, texts: Iterable[Any]) -> list[Any]:
@@ -145,19 +145,22 @@ class Task:
                 grown[place] = example
         for problem in (*new.problems, *remarks.on_task(self.student.loaded, self.kind, {}, new.examples)):
             warnings.warn(str(problem), QuickstudyWarning, stacklevel=2)
-        adapted, fitted = self._adapt(merged, grown)
+        judge, learner, cheap = self._learners(grown)
+        adapted, fitted = self._adapt(merged, grown, learner, cheap)
         self.classes, self.examples, self.adapted, self.fitted = merged, grown, adapted, fitted
+        self.judge, self.learner, self.cheap = judge, learner, cheap
 
-    def _adapt(self, classes: Mapping[str, str], examples: Sequence[Any]) -> tuple[Adapted, Params]:
+    def _adapt(
+        self, classes: Mapping[str, str], examples: Sequence[Any], learner: Learner, cheap: Learner
+    ) -> tuple[Adapted, Params]:
         """What the learner makes of the examples, and what the kind fits on its scores."""
-        self.judge, self.learner, self.cheap = self._learners(examples)
         theta = self.student.theta
         if not classes and isinstance(self.kind, Bringing):  # everything to choose from comes with what is asked
             return {}, self.kind.fit(self.score, examples, classes)
         support = self.kind.encode(examples, classes)
-        adapted = self.learner.adapt(theta, support, self.kind.loss)
+        adapted = learner.adapt(theta, support, self.kind.loss)
         moved = any(name.startswith(OF_BACKBONE) for name in adapted)
-        again = self.learner if moved else self.cheap  # parts are left out of this one in turn
+        again = learner if moved else cheap  # parts are left out of this one in turn
         return adapted, calibrating.fitted(again, theta, adapted, self.kind, support, examples, classes)
 
     def _learners(self, examples: Sequence[Any]) -> budgets.Within:

@@ -49,7 +49,7 @@ def of_use(
         return read
     most = f"{SemiSupervised.shots:g} examples a class"
     if shots:
-        told = f"unlabelled texts help up to {most}, and here are {shots:.0f}: they were left out"
+        told = f"unlabelled texts help up to {most}, and here are {round(shots, 1):g}: they were left out"
     else:
         told = f"without examples, unlabelled texts are only kept: they help from the first example on, up to {most}"
     warnings.warn(told, QuickstudyWarning, stacklevel=3)

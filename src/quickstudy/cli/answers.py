@@ -46,7 +46,7 @@ def writer(found: Input, file: TextIO, output: Path | None, as_json: bool, shown
             form = FORMS[suffix]
         elif suffix:
             raise QuickstudyError(f"cannot write {output}: predictions are written as .csv, .tsv, .jsonl or .txt")
-        if form == "table":
+        if form == "table" and suffix:
             found = _written(found, suffix)
     if form == "json":
         return _Json(file, found.fields, shown)
@@ -110,8 +110,7 @@ class _Json:
 
     def write(self, row: Row, answer: Prediction | None) -> None:
         made = _record(answer, self._shown)
-        self._taken |= row.fields.keys()
-        names = _free(list(made), self._taken)
+        names = _free(list(made), self._taken.union(row.fields))
         whole = {**row.fields, **dict(zip(names, made.values(), strict=True))}
         line = json.dumps(whole, ensure_ascii=False, default=str)
         if not line.isascii() and any("\ud800" <= letter <= "\udfff" for letter in line):

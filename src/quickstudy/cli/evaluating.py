@@ -23,6 +23,10 @@ OF_DRAWING = ("ways", "shots", "queries", "episodes", "seed")
 """options that say how episodes are drawn"""
 
 
+ENDINGS = (".html", ".md", ".json")
+"""of the report's files"""
+
+
 def evaluate(
     context: typer.Context,
     data: Annotated[
@@ -86,8 +90,8 @@ def evaluate(
         pretexts.show(pretext, model, episodes, seed, device, json)
         return
     _check_named(context)
-    output = output.with_suffix("") if output.suffix in (".html", ".md", ".json") else output
-    for place in (output.with_name(output.name + ".html"), *([export] if export else [])):
+    output = output.with_suffix("") if output.suffix in ENDINGS else output
+    for place in (*(output.with_name(output.name + ending) for ending in ENDINGS), *([export] if export else [])):
         check_place(place, *(data or []), episodes_from)
     check_there(*(data or []), episodes_from)
     numbers = _numbers(shots)
@@ -138,9 +142,9 @@ def _check_named(context: typer.Context) -> None:
 def _met(student: "Student", data: Sequence[str], draws: "Sequence[Draw]") -> dict[str, str]:
     """Which of the tasks the student has met before, with a warning of each."""
     from quickstudy import lineage
+    from quickstudy.cli import unseen
 
-    stems = {Path(name).stem for name in data}  # by which files are called, and others may be, too
-    found = lineage.met(student.about, [*data, *(draw.source for draw in draws if draw.source not in stems)])
+    found = lineage.met(student.about, *unseen.named(data, draws))
     for name, said in found.items():
         say(f"warning: {name}: the student was {said} a source of this name, so what is measured on it says little of "
             "tasks that it has not met")  # fmt: skip

@@ -46,6 +46,7 @@ def inspect(
 
 
 def _about(what: str, document: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
+    from quickstudy.budgets import DEFAULT
     from quickstudy.core.types import OF_BACKBONE
 
     common = {
@@ -65,7 +66,7 @@ def _about(what: str, document: dict[str, Any], tensors: dict[str, Any]) -> dict
         "examples": len(document["examples"]),
         "examples_left_out": bool(document["examples_left_out"]),
         "unlabelled": len(document.get("unlabelled", ())),
-        "budget": str(document.get("budget", "1s")),
+        "budget": str(document.get("budget", DEFAULT)),
         "moved": any(name.removeprefix("adapted.").startswith(OF_BACKBONE) for name in tensors if "adapted." in name),
         "classes": [
             {"name": str(name), "description": str(said), "examples": shots[name]}

@@ -177,7 +177,7 @@ def finish(task: "Task", output: Path, seconds: float, check: bool | None, json:
     what = count(len(task.classes), "class", "classes") if len(task.classes) > 1 else kind
     learned = f"{what} from {count(len(task.examples), 'example')}"
     say(f"learned {learned} in {seconds:.2f} s -> {output} ({output.stat().st_size / 1024:.0f} KiB)")
-    if isinstance(task.kind, config.LABELLED):
+    if isinstance(task.kind, config.LABELLED) and task.examples:
         say(_classes(task))
     if found is not None:
         report(found)

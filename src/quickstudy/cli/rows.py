@@ -44,7 +44,7 @@ class Input(NamedTuple):
     doubts: tuple[str, ...] = ()
     """what the user should know about how the file was read"""
     fields: frozenset[str] = frozenset()
-    """of the first rows, any of them"""
+    """of all rows, or of a table's first ones"""
 
 
 def read(path: Path | None, columns: Mapping[str, str] | Sequence[str], parts: int) -> Input:
@@ -93,7 +93,8 @@ def _from_file(path: Path, columns: Sequence[str], parts: int) -> Input:
     doubts = (f"{path.name}: {said}",) if said else ()
     if suffix in (".json", ".jsonl", ".ndjson"):
         read_json = json_file if suffix == ".json" else json_lines
-        rows, guessed, fields = _judged(path, read_json(path, encoding, None), columns, parts)
+        rows, guessed, _ = _judged(path, read_json(path, encoding, None), columns, parts)
+        fields = frozenset(name for row in read_json(path, encoding, None) for name in row.fields)
         return Input(rows, "json", doubts=doubts + guessed, fields=fields)
     if suffix in TABLES:
         dialect = guess_dialect(path, encoding, frozenset(columns))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from quickstudy import config, given, meta_sources
+from quickstudy import config, given, lineage, meta_sources
 from quickstudy import recipe as recipes
 from quickstudy.cli.console import say
 from quickstudy.core.protocols import TaskKind
@@ -68,6 +68,18 @@ def _titles(names: Sequence[str]) -> dict[str, str]:
         name: (stem if stems[stem] == 1 else str(Path(name).with_suffix(""))) if (stem := Path(name).stem) else name
         for name in names
     }
+
+
+def named(data: Sequence[str], draws: Sequence[Draw]) -> tuple[list[str], list[str]]:
+    """The titles of what is evaluated on, as recipes give them, and the files. Of drawn episodes that lie in a file,
+    the titles that no file of somebody's is likely to have."""
+    files = [name for name in data if not name.endswith(".toml") and (name not in PACKAGED or Path(name).exists())]
+    tables = [recipes.read(name).written.get("validation", ()) for name in data if name.endswith(".toml")]
+    titles = [lineage.title(table) for some in tables for table in some]
+    titles += [name for name in data if name not in files and not name.endswith(".toml")]
+    if not data:
+        titles += [name for name in dict.fromkeys(one.source for one in draws) if "/" in name or name in PACKAGED]
+    return titles, files
 
 
 def drawn(

@@ -7,7 +7,7 @@ so the verdict is on the strict side."""
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import fmean, median
 from typing import Literal
 
 from quickstudy.evaluation import statistics
@@ -112,14 +112,23 @@ def _overall(own: Cells, other: Cells, name: str, measure: str, seed: int) -> Ov
     cells = Counter(source for source, _ in pairs)
     strata: dict[str, list[float]] = {}
     weights: dict[str, float] = {}
-    tasks: dict[str, list[float]] = defaultdict(list)
+    tasks: dict[str, list[list[float]]] = defaultdict(list)
     for (source, shots), found in pairs.items():
         stratum = f"{source}/{shots}"
         strata[stratum] = [first - second for first, second in found]
         weights[stratum] = 1 / (len(cells) * cells[source])
-        tasks[source] += strata[stratum]
+        tasks[source].append(strata[stratum])
     shots_of = tuple(sorted({shots for _, shots in pairs}))
-    return Overall(name, shots_of, statistics.over_tasks(tasks, seed), statistics.over_episodes(strata, weights))
+    even = {source: _even(found) for source, found in tasks.items()}
+    return Overall(name, shots_of, statistics.over_tasks(even, seed), statistics.over_episodes(strata, weights))
+
+
+def _even(cells: Sequence[Sequence[float]]) -> list[float]:
+    """All values of a task, moved so that their mean is that of its cells' means: where episodes failed, some numbers
+    of shots have fewer."""
+    every = [value for cell in cells for value in cell]
+    moved = fmean(map(fmean, cells)) - fmean(every)
+    return [value + moved for value in every]
 
 
 def _gains(own: Cells, other: Cells, name: str, measure: str, seed: int) -> list[Gain]:

@@ -55,7 +55,7 @@ def _doubts(worth: Worth) -> list[str]:
         left_out = "which is left out" if worth.failed == 1 else "which are left out"
         found.append(f"{worth.student} has no answers on {count(worth.failed, 'episode')}, {left_out}.")
     if worth.met:
-        told = listed(tuple(f"{said} {name}" for name, said in worth.met.items()))
+        told = listed(tuple(f"{said} a source called {name}" for name, said in worth.met.items()))
         found.append(f"But the student was {told}: this is no verdict on tasks that it has not met.")
     return found
 
