@@ -101,7 +101,8 @@ def learn(
     budget: Annotated[
         str,
         typer.Option(
-            help="How long it may take: 1s (a head is fitted), 10s or 1m (weights of the model move where that pays).",
+            help="How long it may take, counted for a laptop: 1s (a head is fitted), 10s or 1m (weights of the model "
+            "move where that pays; on a slow core three times as long and more).",
             autocompletion=lambda: list(BUDGETS),
         ),
     ] = "1s",
