@@ -144,7 +144,9 @@ def test_meta_training_for_a_target_weighs_sources_and_says_how(recipe: Path) ->
     folder = recipe.parent
     done = run("meta-train", recipe, "--folder", folder / "run", "--for", folder / "mine.csv", "--report", "--json")
     assert done.exit_code == 0, done.output
-    found = json.loads(done.stdout)["about"]["usefulness"]
+    about = json.loads(done.stdout)["about"]
+    assert lineage.met(about, files=[str(folder / "mine.csv")]) == {str(folder / "mine.csv"): "aimed at"}
+    found = about["usefulness"]
     assert list(found) == ["weather", "cards"]
     assert sum(row["share"] for row in found.values()) == pytest.approx(1)
     assert found["weather"]["share"] > found["cards"]["share"] > 0

@@ -15,6 +15,7 @@ ABOUT = {
         "validation": [{"data": "development/tfns/test", "name": "tweets"}, {"packaged": "bbc_news"}],
         "test": [{"packaged": "debates"}],
     },
+    "target": [{"path": "own/mine.csv"}],
     "start": {"file": "shipped", "about": {"recipe": {"train": [{"packaged": "vader_nyt"}]}}},
 }  # fmt: skip
 
@@ -46,6 +47,7 @@ def test_titles_of_recipes_are_known_again(name: str, said: str | None) -> None:
         ("meta-train/snips/train", "trained on"),
         ("/elsewhere/own/tickets.csv", "trained on"),
         ("development/tfns/test.csv", "chosen by"),
+        ("/home/me/own/mine.csv", "aimed at"),
         ("bbc_news.csv", None),
         ("tweets", None),
         ("snips/train.csv", None),

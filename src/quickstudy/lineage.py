@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-ROLES = {"train": "trained on", "validation": "chosen by"}
-"""a recipe's tables -> what a student was by a source of theirs, the graver first"""
+ROLES = {"train": "trained on", "validation": "chosen by", "target": "aimed at"}
+"""a recipe's tables, and the target that its sources were weighed for -> what a student was by one of theirs"""
 PLACES = ("name", "data", "packaged", "path")
 """fields of a source's table, the first of which that it has is its title"""
 ENDINGS = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".txt")
@@ -39,11 +39,11 @@ def title(table: Mapping[str, Any]) -> str:
 
 
 def _tables(about: Any, role: str) -> Iterator[Mapping[str, Any]]:
-    """Of its recipe, and of those of all students that it began with. What a file tells may be anything."""
+    """Of its recipe or beside it, also of all students that it began with. What a file tells may be anything."""
     while isinstance(about, Mapping):
-        recipe = about.get("recipe")
-        tables = recipe.get(role) if isinstance(recipe, Mapping) else None
-        yield from (one for one in tables if isinstance(one, Mapping)) if isinstance(tables, list) else ()
+        for told in (about.get("recipe"), about):
+            tables = told.get(role) if isinstance(told, Mapping) else None
+            yield from (one for one in tables if isinstance(one, Mapping)) if isinstance(tables, list) else ()
         start = about.get("start")
         about = start.get("about") if isinstance(start, Mapping) else None
 

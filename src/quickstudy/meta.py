@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import torch
 
-from quickstudy import config, given
+from quickstudy import config, given, lineage
 from quickstudy import recipe as recipes
 from quickstudy.authors import author, is_author
 from quickstudy.backbones.folding import partly
@@ -100,6 +100,8 @@ def meta_train(
         )
     theta, said = kept(student.theta, trained, read.student, validate)
     about = _about(read, data, trained, said, chosen, drawn_from(chooser, read.training, trained))
+    if isinstance(target, str | Path):
+        about["target"] = [{"path": "/".join(Path(target).absolute().parts[-lineage.ENOUGH :])}]
     if start:
         about["start"] = {"file": str(start), "weights": digest(student.theta), "about": dict(student.about)}
     return _stored(dataclasses.replace(student, theta=theta, about=about), folder, read, ranks)
