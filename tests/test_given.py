@@ -42,6 +42,11 @@ def test_pairs_and_several_labels() -> None:
     assert [example.labels for example in several.examples] == [("x", "y"), (), ("y",)]
 
 
+@pytest.mark.parametrize("cell", ["卫生；服务", "卫生、服务", "卫生，服务", "卫生; 服务", '["卫生", "服务"]'])
+def test_labels_of_one_cell_are_parted_at_chinese_marks_too(cell: str) -> None:
+    assert gathered([{"text": "a", "labels": cell}]).examples[0].labels == ("卫生", "服务")
+
+
 def test_numbers_as_labels() -> None:
     assert gathered([("a", 1), ("b", 2.0), ("c", True)]).classes == {"1": "", "2": "", "true": ""}
 

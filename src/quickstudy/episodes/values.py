@@ -36,7 +36,7 @@ def as_label(value: Any) -> str:
 
 def as_labels(value: Any) -> list[str]:
     """Of a list, or of a string: JSON '["a", "b"]', else parted at | or ; or, where neither stands, at
-    commas."""
+    commas; Chinese ones, too."""
     if isinstance(value, str):
         value = _parted(value)
     if not isinstance(value, list):
@@ -53,9 +53,9 @@ def _parted(value: str) -> list[Any]:
         except (ValueError, RecursionError):
             found = [part.strip().strip("'\"") for part in stripped[1:-1].split(",")]
         return found
-    for mark in ("|", ";", ","):
-        if mark in stripped:
-            return re.split(re.escape(mark), stripped)
+    for marks in ("[|｜]", "[;；]", "[,，、]"):
+        if re.search(marks, stripped):
+            return re.split(marks, stripped)
     return [stripped]
 
 
