@@ -9,7 +9,7 @@ far its probabilities are from the teachers' mean.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -22,6 +22,8 @@ from quickstudy.core.types import Batch, Episode, QuickstudyError, shortened
 from quickstudy.episodes.distillation import Distillation, different, drawn
 from quickstudy.episodes.sources import Source
 from quickstudy.kinds import labelled
+from quickstudy.kinds.classification import Classification
+from quickstudy.kinds.multilabel import MultiLabel
 from quickstudy.recipe import Recipe
 from quickstudy.student import Student, load
 from quickstudy.text.reader import Reader
@@ -60,28 +62,25 @@ class Teachers:
     def reach(self, train: Sequence[Source], kind: TaskKind) -> str:
         """In how many sources they teach, in a sentence; "" where that is all of them. QuickstudyError where it is
         none."""
-        taught = sum(self._reach(source, source.of(kind)) for source in train)
-        names, few = (
-            " and ".join(self.table.teachers),
-            f"of single texts, {2 * self.table.texts} different ones at least",
+        taught = sum(
+            _of_single_texts(source.of(kind)) and bool(different(source, source.of(kind), 2 * self.table.texts))
+            for source in train
         )
+        names = " and ".join(self.table.teachers)
+        few = f"of single texts, {2 * self.table.texts} different ones at least"
         if not taught:
             raise QuickstudyError(f"distillation: {names} can teach in no source: none is {few}")
         return "" if taught == len(train) else f"{names} can teach in {taught} of {len(train)} sources: those {few}"
 
     def episode(self, source: Source, kind: TaskKind, seed: int) -> Episode | None:
         """One in which they are followed; None for an ordinary one."""
-        if not isinstance(kind, config.LABELLED) or kind.parts != 1:
+        if not _of_single_texts(kind):
             return None
         found = drawn(self.table, source, kind, seed)
         if found is None:
             return None
         said = torch.stack([self._probabilities(teacher, *found) for teacher in self.students]).mean(0)
         return self._asked(kind.reader, *found, said)
-
-    def _reach(self, source: Source, kind: TaskKind) -> bool:
-        single = isinstance(kind, config.LABELLED) and kind.parts == 1
-        return single and bool(different(source, kind, 2 * self.table.texts))
 
     def _probabilities(self, teacher: Student, classes: Sequence[Any], asked: Sequence[Any]) -> Tensor:
         """(Q, 1, C) what a teacher says."""
@@ -101,6 +100,10 @@ class Teachers:
         )
         support = Batch(nothing, torch.zeros(0, 1, dtype=torch.long), names)
         return Episode(support, Batch(query, said, names), divergence)
+
+
+def _of_single_texts(kind: TaskKind) -> TypeGuard[Classification | MultiLabel]:
+    return isinstance(kind, config.LABELLED) and kind.parts == 1
 
 
 def _layers(table: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,6 @@ from quickstudy.episodes.sources import Source
 
 Teach = Callable[[Source, TaskKind, int], Episode | None]
 """source, its kind, seed -> the episode in which the teachers are followed; None: an ordinary one"""
-_FINE = 10_000
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def drawn(table: Distillation, source: Source, kind: TaskKind, seed: int) -> tup
     """Examples of different texts: those that stand for classes, and those that are asked. None where this episode is
     an ordinary one, or the source has too few texts."""
     dice = Dice(f"distillation\n{source.name}\n{seed}")
-    if dice.between(0, _FINE - 1) >= table.share * _FINE:
+    if dice.share() >= table.share:
         return None
     found = different(source, kind, 2 * table.texts, dice.order(len(source.examples)))
     return (found[: table.texts], found[table.texts :]) if found else None

@@ -20,6 +20,7 @@ from quickstudy.episodes.sources import Index, Source, by_name, index_of
 __all__ = ["Shape", "Source", "draw", "export", "import_", "redraw"]
 
 _ATTEMPTS = 20
+_FINE = 10_000
 
 
 def draw(source: Source, kind: TaskKind, shape: Shape, seed: int) -> Draw:
@@ -79,7 +80,7 @@ def redraw(id: str, sources: Iterable[Source], kind: TaskKind) -> Draw:
 
 
 class Dice:
-    """Whole numbers and orders out of a seed text, the same for ever and everywhere."""
+    """Whole numbers, shares and orders out of a seed text, the same for ever and everywhere."""
 
     def __init__(self, seed: str) -> None:
         digest = hashlib.sha256(seed.encode()).digest()
@@ -88,6 +89,10 @@ class Dice:
     def between(self, low: int, high: int) -> int:
         """Both ends included."""
         return low + int(self._bits.random_raw()) % (high - low + 1)
+
+    def share(self) -> float:
+        """A number from 0 up to, not including, 1, in ten-thousandths."""
+        return self.between(0, _FINE - 1) / _FINE
 
     def order(self, count: int) -> NDArray[np.int64]:
         """A permutation of range(count)."""

@@ -12,7 +12,6 @@ from quickstudy.episodes.sampling import Dice
 
 Others = Mapping[str, Sequence[str]]
 """class -> what else it may be called; the first names belong together, and so do the second ones"""
-_FINE = 10_000
 _LETTERS = 4
 
 
@@ -39,7 +38,7 @@ def reworded(classes: Classes, others: Others, shots: int, wording: Wording, see
     """What stands for each class, in their order, and the class that is asked for against the rest, if one is: then two
     names come back, its own and that of the rest. A pure function of its arguments."""
     dice = Dice(f"wording\n{seed}")
-    point = dice.between(0, _FINE - 1) / _FINE
+    point = dice.share()
     style = ""
     for name, share in dataclasses.asdict(wording).items():
         if 0 <= point < share:
