@@ -252,3 +252,10 @@ def test_meta_overfitting_is_told_by_the_gap(seen: float, unseen: float, said: s
     sides = [Interval(value, None, None, 2, 4) for value in (seen, unseen)]
     made = SourcesReport("t", "", (Judged("a", True, 0.5, 0.6, 2),), *sides, {"a": 1.0}, 1.0, 1.0, {"a": {"b": 0.1}})
     assert said in gap_sentence(made)
+
+
+@pytest.mark.parametrize(("low", "sure"), [(-0.01, False), (0.01, True)])
+def test_an_interval_that_holds_zero_leaves_the_gap_open(low: float, sure: bool) -> None:
+    sides = Interval(0.05, 0.03, 0.07, 9, 36), Interval(0.04, low, 0.09, 3, 12)
+    made = SourcesReport("t", "", (Judged("a", True, 0.5, 0.6, 2),), *sides, {"a": 1.0}, 1.0, 1.0, {"a": {"b": 0.1}})
+    assert ("too few sources to be sure" not in gap_sentence(made)) == sure

@@ -79,7 +79,8 @@ def to_html(report: SourcesReport) -> str:
         block(
             "The cosine between the slopes of meta-training on a training source (rows) and on a validation source "
             "(columns), at the start. Above 0, a step for the one lowers the loss of the other, to first order; below "
-            "0 it raises it. Cheap stands for leaving each source out; few episodes make small cosines noise.",
+            "0 it raises it. A guess at what leaving each source out would show, with which it agrees little "
+            "(bench/results/usefulness.txt: 0.21); few episodes make small cosines noise.",
             {},
         ),
         f'<figure><div class="wide">{plot}</div></figure>' if plot else "",
@@ -103,6 +104,9 @@ def gap_sentence(report: SourcesReport) -> str:
         verdict = "less than half of what was learned carries over: signs of meta-overfitting"
     else:
         verdict = "no sign of meta-overfitting"
+    low, high = report.unseen.low, report.unseen.high
+    if low is not None and high is not None and low <= 0 <= high:
+        verdict += ", but too few sources to be sure"
     return f"Accuracy rose by {told}, a gap of {100 * gap:+.1f} points; {verdict}. Intervals: 95 %, over sources."
 
 
@@ -180,8 +184,8 @@ def lines(report: SourcesReport) -> list[str]:
         ranked = sorted(report.agreement, key=lambda name: report.agreement[name][column])
         best, worst = ranked[-1], ranked[0]
         hurts = report.agreement[worst][column] < 0
-        said = f"{column}: helped most by {best} ({report.agreement[best][column]:+.2f})"
+        said = f"{column}: its slopes agree most with those of {best} ({report.agreement[best][column]:+.2f})"
         found.append(
-            f"{said}, {'hurt' if hurts else 'helped least'} by {worst} ({report.agreement[worst][column]:+.2f})"
+            f"{said}, {'are against' if hurts else 'least with'} {worst}'s ({report.agreement[worst][column]:+.2f})"
         )
     return found

@@ -109,7 +109,7 @@ def gain_table(worth: Worth) -> Table:
         f"{worth.student} against each baseline on the same episodes: both means in percent, the gain in points with "
         "95 % intervals (these tasks; other tasks like these), how many times its labels the baseline needs to be as "
         "good (its own curve, read on a logarithmic axis; at 0 shots: examples a class; no more is said than its "
-        "curve reaches), and median seconds to learn."
+        "curve reaches), and median seconds to learn from texts that a frozen encoder has read."
     )
     header = ("", "shots", worth.student, "baseline", "gain", "these tasks", "other tasks", "labels", "95 %",
               "seconds", "baseline's")  # fmt: skip
